@@ -1,0 +1,1 @@
+"""Papers made from what the store holds, ready to print and sign."""

@@ -1,0 +1,172 @@
+"""The late fee: of one's own bills, today or on a day one might pay, and examples on numbers one gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+
+from rasa_sdk.events import SlotSet
+
+from actions.core import Bubble, Button, Capability, Context, Reply, Turn
+from actions.facts import BillFact, ExampleFact, Fact, SumFact
+from actions.gate import require_proof
+from actions.handoff import Reason, open_ticket, queue_words
+from actions.phrases import bill_name, day, yuan
+from actions.values import first_amount, first_date
+from store.debts import Debt, debts_of
+from tax.late_fee import LateFeeQuery, LateFeeResult, compute, explain_table
+
+ASKED_ON = "asked_on"
+MAX_EXAMPLE_DAYS = 3650
+
+
+class LateFeeAmount(Capability):
+    """Own late fee, or an example when the taxpayer names a sum and a number of days."""
+
+    action_name = "action_late_fee"
+
+    async def handle(self, ctx: Context) -> Reply:
+        """Answer from the bills, or from the numbers given."""
+        made_up = _example(ctx.turn, ctx.today)
+        if made_up is not None:
+            return made_up
+        wish = first_date(ctx.turn)
+        asked = wish if ctx.turn.intent == "ask_late_fee_amount" else ctx.turn.slot(ASKED_ON)
+        on = date.fromisoformat(str(asked)) if asked else ctx.today
+        who = await require_proof(ctx, self.action_name)
+        if isinstance(who, Reply):
+            return who.then(SlotSet(ASKED_ON, asked.isoformat() if isinstance(asked, date) else asked))
+        reply = await self._own(ctx, await debts_of(ctx.session, who), on)
+        return reply.then(SlotSet(ASKED_ON, None))
+
+    async def _own(self, ctx: Context, debts: Sequence[Debt], on: date) -> Reply:
+        open_debts = [d for d in debts if d.is_open()]
+        if not open_debts:
+            unpaid_fee = [d for d in debts if d.is_tax and _fee_left(d, ctx.today) > 0]
+            if not unpaid_fee:
+                return Reply.say("您名下目前没有未缴的税款，也没有在计算的滞纳金。")
+            open_debts = unpaid_fee
+        if on < ctx.today:
+            on = ctx.today
+        taxes = [d for d in open_debts if d.is_tax]
+        late = [d for d in taxes if d.late_fee(on).late_fee > 0]
+        replies: list[Bubble] = []
+        if len(taxes) < len(open_debts):
+            ticket = await open_ticket(ctx, Reason.SOCIAL_INSURANCE)
+            replies.append(
+                Bubble(
+                    "社会保险费的滞纳金按社会保险法另算，我不替您算，已经请人工来答。"
+                    + queue_words(ticket, ctx.now)
+                )
+            )
+        if not taxes:
+            return Reply(tuple(replies))
+        if not late:
+            nearest = min(taxes, key=lambda d: d.payable_until)
+            words = (
+                f"到{day(on, ctx.today)}为止没有滞纳金。{bill_name(nearest)}在"
+                f"{day(nearest.payable_until, ctx.today)}当天或之前缴，都不产生滞纳金。"
+            )
+            return Reply((Bubble(words, (Button("怎么缴", "怎么缴税"),)), *replies))
+        capped = [d for d in late if _has(d.late_fee(on), "fee_reaches_tax")]
+        told = [d for d in late if d not in capped]
+        if capped:
+            ticket = await open_ticket(ctx, Reason.FEE_REACHES_TAX)
+            names = "、".join(bill_name(d) for d in capped)
+            replies.append(
+                Bubble(
+                    f"{names}拖的时间很长，按天数推算，滞纳金已经达到税款本身。这种情况最后按多少算，"
+                    f"现在各方看法不一，我不能下结论，已经请人工核实后答复您。{queue_words(ticket, ctx.now)}"
+                )
+            )
+        replies = [_fee_bubble(d, on, ctx.today) for d in told] + replies
+        if len(told) > 1:
+            fees = sum((d.late_fee(on).late_fee for d in told), Decimal("0.00"))
+            total = fees + sum((d.unpaid for d in told), Decimal("0.00"))
+            replies.insert(
+                len(told),
+                Bubble(
+                    f"这{len(told)}笔的滞纳金合计{yuan(fees)}，连税款一共{yuan(total)}。",
+                    (Button("怎么缴", "怎么缴税"), Button("滞纳金怎么算的", "滞纳金是怎么算的")),
+                    None,
+                    (SumFact(tuple(d.bill_id for d in told), on),),
+                ),
+            )
+        return Reply(tuple(replies))
+
+
+def _fee_left(debt: Debt, on: date) -> Decimal:
+    return debt.late_fee(on).late_fee - debt.late_fee_paid
+
+
+def _has(result: LateFeeResult, code: str) -> bool:
+    return any(flag.code == code for flag in result.flags)
+
+
+def _fee_bubble(debt: Debt, on: date, today: date) -> Bubble:
+    result = debt.late_fee(on)
+    when = "到今天" if on == today else f"如果{day(on, today)}缴"
+    total = debt.unpaid + result.late_fee - debt.late_fee_paid
+    words = (
+        f"{bill_name(debt)}，{when}滞纳{result.days}天，滞纳金{yuan(result.late_fee)}，"
+        f"加上未缴税款{yuan(debt.unpaid)}，一共{yuan(total)}。"
+    )
+    if debt.late_fee_paid > 0:
+        words += f"其中已缴滞纳金{yuan(debt.late_fee_paid)}。"
+    if debt.unpaid > 0:
+        words += "税款早缴一天，就少算一天。"
+    if _has(result, "below_one_yuan"):
+        words += "不足一元的部分怎么处理，请以主管税务机关为准，可以转人工确认。"
+    if _has(result, "provisional_calendar"):
+        words += "这个期限涉及的节假日安排还没公布，先按现有信息推算。"
+    rows = explain_table(result)
+    table = {
+        "kind": "late_fee_table",
+        "title": f"{bill_name(debt)}的滞纳金明细",
+        "columns": list(rows[0]) if rows else [],
+        "rows": [[str(v) for v in row.values()] for row in rows],
+        "total": f"合计{yuan(result.late_fee)}",
+    }
+    cites = {"kind": "citations", "items": [str(c) for c in result.citations]}
+    facts: tuple[Fact, ...] = (BillFact(debt.bill_id, on),)
+    buttons = (Button("怎么缴", "怎么缴税"), Button("月底缴是多少", "月底缴的话滞纳金是多少"))
+    return Bubble(words, buttons, {"kind": "group", "items": [table, cites]}, facts)
+
+
+def example(principal: Decimal, days: int, today: date) -> LateFeeResult:
+    """The late fee on ``principal`` yuan of tax that was due ``days`` days before ``today``."""
+    query = LateFeeQuery(principal=principal, due=today - timedelta(days=days), nominal=None, on=today)
+    return compute(query)
+
+
+def _example(turn: Turn, today: date) -> Reply | None:
+    """A worked example if the taxpayer named a sum and how many days late."""
+    principal = first_amount(turn)
+    days = _days(turn)
+    if principal is None or principal <= 0 or days is None or not 0 < days <= MAX_EXAMPLE_DAYS:
+        return None
+    result = example(principal, days, today)
+    if _has(result, "fee_reaches_tax"):
+        return Reply.say(
+            f"晚{days}天的话，按天数推算滞纳金会达到税款本身。这种情况最后按多少算，现在各方看法不一，我不能下结论，可以转人工。",
+            buttons=[Button("转人工", "转人工")],
+        )
+    return Reply.say(
+        f"按您说的数举个例子：税款{yuan(principal)}，晚{days}天，每天万分之五，"
+        f"滞纳金就是{yuan(result.late_fee)}。这是举例，不代表您的实际情况。",
+        buttons=[Button("查我自己的", "查一下我自己的滞纳金")],
+        facts=[ExampleFact(principal, days, today)],
+        custom={"kind": "citations", "items": [str(c) for c in result.citations]},
+    )
+
+
+def _days(turn: Turn) -> int | None:
+    for entity in turn.all("duration"):
+        value = entity.value
+        if isinstance(value, dict):
+            if value.get("days"):
+                return int(value["days"])
+            if value.get("months"):
+                return int(value["months"]) * 30
+    return None

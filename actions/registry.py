@@ -1,0 +1,69 @@
+"""All actions, built with their services and registered with the executor that answers Rasa's calls."""
+
+from __future__ import annotations
+
+from rasa_sdk.executor import ActionExecutor
+
+from actions.answer import Answer
+from actions.balance import Balance, DueDate
+from actions.cases import (
+    AlreadyPaid,
+    CallbackForm,
+    ComplaintForm,
+    DisputeForm,
+    PaidForm,
+    StartCallback,
+    StartComplaint,
+    StartDispute,
+    SubmitCallback,
+    SubmitComplaint,
+    SubmitDispute,
+    SubmitPaid,
+)
+from actions.core import Capability, Services
+from actions.deferral import (
+    CashDifficulty,
+    DeferralEligibility,
+    DeferralStatus,
+    StartDeferral,
+    WithdrawDeferral,
+    WithdrawForm,
+    WithdrawSubmit,
+)
+from actions.deferral_form import AskBill, AskConfirmed, AskMaterials, DeferralForm, SubmitDeferral
+from actions.late_fee import LateFeeAmount
+from actions.promise import AskPromiseConfirmed, PromiseForm, StartPromise, SubmitPromise
+from actions.talk import (
+    Busy,
+    Cancel,
+    Correct,
+    Courtesy,
+    DefaultFallback,
+    Distress,
+    Greet,
+    Human,
+    Misunderstood,
+    OptOut,
+    Repeat,
+    SuspectFraud,
+    Understand,
+    WrongPerson,
+)
+from actions.verification import AfterVerification, VerifyForm, VerifySelf
+
+CAPABILITIES: tuple[type[Capability], ...] = (
+    AfterVerification, AlreadyPaid, Answer, AskBill, AskConfirmed, AskMaterials, AskPromiseConfirmed, Balance, Busy,
+    CallbackForm, Cancel, CashDifficulty, ComplaintForm, Correct, Courtesy, DefaultFallback, DeferralEligibility,
+    DeferralForm, DeferralStatus, DisputeForm, Distress, DueDate, Greet, Human, LateFeeAmount, Misunderstood,
+    OptOut, PaidForm, PromiseForm, Repeat, StartCallback, StartComplaint, StartDeferral, StartDispute,
+    StartPromise, SubmitCallback, SubmitComplaint, SubmitDeferral, SubmitDispute, SubmitPaid, SubmitPromise,
+    SuspectFraud, Understand, VerifyForm, VerifySelf, WithdrawDeferral, WithdrawForm, WithdrawSubmit, WrongPerson,
+)  # fmt: skip
+
+
+def build_executor(services: Services) -> ActionExecutor:
+    """An executor knowing every action; nothing is registered globally."""
+    executor = ActionExecutor()
+    for capability in CAPABILITIES:
+        executor.register_action(capability(services))
+    return executor

@@ -1,0 +1,296 @@
+"""The talk itself: greeting, repeating, leaving, not understanding, and wishes about contact."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from rasa_sdk.events import FollowupAction, SlotSet
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from actions.answer import quote
+from actions.core import Bubble, Button, Capability, Context, Reply
+from actions.facts import StoredFact
+from actions.forms import leave
+from actions.gate import PENDING
+from actions.handoff import Reason, hand_off
+from store import audit
+from store.models import ContactExclusion, Conversation, Message
+
+MENU = (
+    Button("查欠税", "我欠多少税"),
+    Button("滞纳金怎么算", "滞纳金是怎么算的"),
+    Button("申请延期", "我想申请延期缴纳"),
+    Button("怎么缴", "怎么缴税"),
+    Button("转人工", "转人工"),
+)
+ASK_TO_REPEAT = 2
+HAND_OVER_AT = 3
+
+
+class Greet(Capability):
+    """Says at once what this is."""
+
+    action_name = "action_greet"
+
+    async def handle(self, ctx: Context) -> Reply:
+        """A greeting with the AI disclosure and what can be done here."""
+        who = await ctx.who()
+        name = f"{who.name}，" if who else ""
+        return Reply.say(
+            f"{name}您好，我是税务智能助手“税铃”，不是真人。我可以帮您查欠税、算滞纳金、办延期缴纳申请，"
+            "也可以随时转人工。",
+            buttons=MENU,
+        )
+
+
+_SAID: dict[str, str] = {
+    "goodbye": "utter_goodbye",
+    "thank": "utter_thank",
+    "ask_identity_of_bureau": "utter_bureau_identity",
+}
+
+
+class Courtesy(Capability):
+    """Small courtesies, worded in ``domain.yml``."""
+
+    action_name = "action_courtesy"
+
+    async def handle(self, ctx: Context) -> Reply:
+        """The response that belongs to the intent."""
+        return Reply((Bubble(response=_SAID[ctx.turn.intent]),))
+
+
+class Repeat(Capability):
+    """Says the last answer again, as it was."""
+
+    action_name = "action_repeat"
+
+    async def handle(self, ctx: Context) -> Reply:
+        """Repeat the bot's last turn; inside a form the form's question comes again by itself."""
+        if ctx.turn.active_loop:
+            return Reply.say("好的，我再说一遍。")
+        last_turn = await ctx.session.scalar(
+            select(Message.reply_to)
+            .where(Message.conversation_id == ctx.turn.conversation_id, Message.sender == "bot")
+            .order_by(Message.id.desc())
+            .limit(1)
+        )
+        said: Sequence[Message] = ()
+        if last_turn is not None:
+            said = (
+                await ctx.session.scalars(
+                    select(Message)
+                    .where(Message.reply_to == last_turn, Message.sender == "bot")
+                    .order_by(Message.id)
+                )
+            ).all()
+        if not said:
+            return Reply.say("我还没说什么呢。您想了解什么？", buttons=MENU)
+        return Reply(tuple(_again(m) for m in said))
+
+
+def _again(message: Message) -> Bubble:
+    buttons = tuple(Button(str(b["title"]), str(b["payload"])) for b in message.payload.get("buttons") or ())
+    return Bubble(
+        message.text,
+        buttons,
+        message.payload.get("custom"),
+        tuple(StoredFact(f) for f in message.payload.get("facts") or ()),
+    )
+
+
+class Cancel(Capability):
+    """Leaves whatever was being done; nothing is kept of a form that was not submitted."""
+
+    action_name = "action_cancel"
+
+    async def handle(self, ctx: Context) -> Reply:
+        """Leave the form."""
+        if ctx.turn.active_loop is None:
+            return Reply.say("好的。还有别的需要，随时告诉我。", buttons=MENU)
+        return Reply.say(
+            "好的，不办了，刚才填的没有提交。还有别的需要随时说。",
+            buttons=MENU,
+            events=[*leave(), SlotSet(PENDING, None)],
+        )
+
+
+class Human(Capability):
+    """The taxpayer wants a human."""
+
+    action_name = "action_human"
+
+    async def handle(self, ctx: Context) -> Reply:
+        """Into the queue."""
+        return await hand_off(ctx, Reason.ASKED)
+
+
+class Distress(Capability):
+    """Despair, illness, death: collection talk stops at once, a human comes."""
+
+    action_name = "action_distress"
+
+    async def handle(self, ctx: Context) -> Reply:
+        """Stop, care, hand over."""
+        await ctx.session.execute(
+            update(Conversation)
+            .where(Conversation.id == ctx.turn.conversation_id)
+            .values(collection_stopped=True)
+        )
+        return await hand_off(
+            ctx,
+            Reason.DISTRESS,
+            "您说的情况我很放心不下，税的事先放一放，不急。我马上请人工来和您聊。"
+            "如果您心里特别难受，可以拨打12356心理援助热线；有紧急危险请打120或110。",
+        )
+
+
+class WrongPerson(Capability):
+    """Somebody else answers: nothing about the taxpayer is said, the number is noted."""
+
+    action_name = "action_wrong_person"
+
+    async def handle(self, ctx: Context) -> Reply:
+        """Note it and say goodbye; a proof given before no longer counts for this conversation's contact."""
+        await _exclude(ctx, "wrong_person")
+        return Reply.say(
+            "不好意思，打扰您了。我已经记下，会请工作人员核对联系方式。您不用提供任何信息。",
+            events=[*leave(), SlotSet(PENDING, None)],
+        )
+
+
+class OptOut(Capability):
+    """No more reminders; documents the law requires still go out."""
+
+    action_name = "action_opt_out"
+
+    async def handle(self, ctx: Context) -> Reply:
+        """Note it at once, without argument."""
+        await _exclude(ctx, "opt_out")
+        return Reply.say(
+            "好的，已经记下，以后不再给您打提醒电话、发提醒信息。依法要送达的文书还会按规定送达。想查什么，您随时可以来问我。",
+            events=[*leave(), SlotSet(PENDING, None)],
+        )
+
+
+async def _exclude(ctx: Context, kind: str) -> None:
+    who = await ctx.who()
+    await ctx.session.execute(
+        insert(ContactExclusion)
+        .values(
+            id=uuid.uuid4(),
+            kind=kind,
+            conversation_id=ctx.turn.conversation_id,
+            taxpayer_id=who.taxpayer_id if who else None,
+        )
+        .on_conflict_do_nothing(index_elements=["conversation_id", "kind"])
+    )
+    await audit.record(
+        ctx.session,
+        actor="taxpayer",
+        action=f"contact.{kind}",
+        subject=f"conversation:{ctx.turn.conversation_id}",
+        detail={},
+    )
+
+
+class SuspectFraud(Capability):
+    """Doubt is healthy: say how to check us, never press."""
+
+    action_name = "action_suspect_fraud"
+
+    async def handle(self, ctx: Context) -> Reply:
+        """Quote the article on checking us."""
+        article = ctx.services.kb.by_intent("suspect_fraud")
+        return quote(ctx.services.kb, article) if article else await hand_off(ctx, Reason.NO_ARTICLE)
+
+
+class Busy(Capability):
+    """No time now."""
+
+    action_name = "action_busy"
+
+    async def handle(self, ctx: Context) -> Reply:
+        """Let them go, offer a call back."""
+        return Reply.say(
+            "好的，您先忙。需要的话可以约个时间让人工回电，您有空了也可以随时来问我。",
+            buttons=[Button("约个回电", "请人工给我回电话"), Button("不用了", "不用了，再见")],
+            events=[*leave()] if ctx.turn.active_loop else [],
+        )
+
+
+class Understand(Capability):
+    """A bare yes, no or value outside any form."""
+
+    action_name = "action_stray_answer"
+
+    async def handle(self, ctx: Context) -> Reply:
+        """Say what can be done with it."""
+        if ctx.turn.intent == "affirm":
+            return Reply.say("好的。您想接着办哪一项？", buttons=MENU)
+        if ctx.turn.intent == "deny":
+            return Reply.say("好的，那就先不办。还有别的需要随时说。", buttons=MENU)
+        if ctx.turn.first("identity_ref"):
+            return Reply(events=(FollowupAction("action_verify_self"),))
+        return Reply.say("您说的这个，是想查欠税、算滞纳金，还是办延期？", buttons=MENU)
+
+
+class Misunderstood(Capability):
+    """Not understood: an article if one clearly fits, else ask again, then choices and a human, then a human."""
+
+    action_name = "action_misunderstood"
+    understood = False
+
+    async def handle(self, ctx: Context) -> Reply:
+        """Escalate with each miss in a row."""
+        if ctx.turn.intent != "out_of_scope":
+            found = await ctx.services.search(ctx.turn.text)
+            if found.confident and found.hits:
+                await self._reset(ctx)
+                return Reply(events=(FollowupAction("action_answer"),))
+        count = await ctx.session.scalar(
+            update(Conversation)
+            .where(Conversation.id == ctx.turn.conversation_id)
+            .values(misunderstandings=Conversation.misunderstandings + 1)
+            .returning(Conversation.misunderstandings)
+        )
+        misses = int(count or 1)
+        if misses >= HAND_OVER_AT:
+            return await hand_off(
+                ctx, Reason.NOT_UNDERSTOOD, "对不起，我几次都没听明白，不耽误您时间，请人工来帮您。"
+            )
+        if misses == ASK_TO_REPEAT:
+            return Reply.say("对不起，还是没听明白。您点一个，或者直接转人工：", buttons=MENU)
+        if ctx.turn.intent == "out_of_scope":
+            return Reply.say(
+                "这个我帮不上忙。我懂的是欠税查询、滞纳金、延期缴纳和怎么缴税这些事。", buttons=MENU[:4]
+            )
+        return Reply.say("不好意思，这句我没听明白，您能换个说法吗？比如“我欠多少税”。", buttons=MENU[:4])
+
+    async def _reset(self, ctx: Context) -> None:
+        await ctx.session.execute(
+            update(Conversation)
+            .where(Conversation.id == ctx.turn.conversation_id)
+            .values(misunderstandings=0)
+        )
+
+
+class DefaultFallback(Misunderstood):
+    """Rasa found no rule: the same as not having understood."""
+
+    action_name = "action_default_fallback"
+
+
+class Correct(Capability):
+    """A correction outside any form."""
+
+    action_name = "action_correct"
+
+    async def handle(self, ctx: Context) -> Reply:
+        """Say what can be changed."""
+        return Reply.say(
+            "好的，您想改哪一项？缴税日期可以重新说一个；已经提交的延期申请可以撤回重填。",
+            buttons=[Button("换个缴税日期", "我换个日子缴"), Button("撤回延期申请", "我想撤回延期申请")],
+        )

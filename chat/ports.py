@@ -1,0 +1,58 @@
+"""What chat needs from elsewhere, as protocols with typed values: the dialogue, the guard, the call for a human."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+class DialogueUnavailable(Exception):
+    """The dialogue service did not answer; the same message may be sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One message from the dialogue. ``facts`` back its amounts and never leave the house."""
+
+    text: str
+    buttons: tuple[Mapping[str, str], ...] = ()
+    custom: Mapping[str, Any] | None = None
+    facts: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An answer that may be sent, and why it was replaced if it was."""
+
+    answer: Answer
+    replaced_because: str | None = None
+
+
+class Dialogue(Protocol):
+    """Sends one message and gets the answers; sending a message id again gives the same answers."""
+
+    async def send(self, conversation_id: uuid.UUID, message_id: str, text: str) -> Sequence[Answer]:
+        """Raise :class:`DialogueUnavailable` when nobody answers."""
+
+
+class Guard(Protocol):
+    """Checks what is about to be said."""
+
+    async def check(self, conversation_id: uuid.UUID, answer: Answer) -> Checked:
+        """The answer, or its replacement."""
+
+
+class CallHuman(Protocol):
+    """Puts a conversation into the humans' queue when the dialogue is down."""
+
+    async def __call__(self, conversation_id: uuid.UUID, trigger: str) -> str:
+        """Words for the taxpayer: ticket number and honest state of the queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Something to show to everybody who has this conversation open (JSON shape of the widget's protocol)."""
+
+    data: Mapping[str, Any] = field(default_factory=dict)

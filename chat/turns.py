@@ -1,0 +1,190 @@
+"""One conversation, one turn at a time: stored messages are answered in order, and none is lost.
+
+A message is stored as ``pending`` before anybody is told it was taken. A worker per conversation answers pending
+messages in order; after a crash the pending ones are found and answered. The dialogue gives the same answers to the
+same message id, so answering again changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from chat import threads
+from chat.hub import Hub
+from chat.ports import Answer, CallHuman, Dialogue, DialogueUnavailable, Guard
+from store.models import Conversation, Message, MessageState, Owner
+
+log = structlog.get_logger("chat.turns")
+
+SLOW_WORDS = "稍等，系统有点慢，您的话我收到了，正在处理。"
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a turn may take, in seconds: before saying so, and before a human is called."""
+
+    notice_after: float
+    give_up_after: float
+    retry_every: float = 1.0
+
+
+class Turns:
+    """Answers pending messages."""
+
+    def __init__(
+        self,
+        sessions: async_sessionmaker[AsyncSession],
+        dialogue: Dialogue,
+        guard: Guard,
+        call_human: CallHuman,
+        hub: Hub,
+        patience: Patience,
+        observe: Callable[[float, str], None] = lambda seconds, outcome: None,
+    ) -> None:
+        self._sessions = sessions
+        self._dialogue = dialogue
+        self._guard = guard
+        self._call_human = call_human
+        self._hub = hub
+        self._patience = patience
+        self._observe = observe
+        self._workers: dict[uuid.UUID, asyncio.Task[None]] = {}
+        self._waiting: dict[int, asyncio.Future[list[Message]]] = {}
+        self._closing = False
+
+    def wake(self, conversation_id: uuid.UUID) -> None:
+        """Make sure the pending messages of a conversation are being answered."""
+        if self._closing:
+            return
+        worker = self._workers.get(conversation_id)
+        if worker is None or worker.done():
+            self._workers[conversation_id] = asyncio.create_task(self._drain(conversation_id))
+
+    async def wait_for(self, message: Message) -> list[Message]:
+        """The answers to a message, once there are any."""
+        future: asyncio.Future[list[Message]] = asyncio.get_running_loop().create_future()
+        self._waiting[message.id] = future
+        self.wake(message.conversation_id)
+        try:
+            return await future
+        finally:
+            self._waiting.pop(message.id, None)
+
+    async def recover(self) -> int:
+        """Take up what a crashed process left pending; returns how many conversations."""
+        async with self._sessions() as session:
+            left = (
+                await session.scalars(
+                    select(Message.conversation_id).where(Message.state == MessageState.PENDING).distinct()
+                )
+            ).all()
+        for conversation_id in left:
+            self.wake(conversation_id)
+        return len(left)
+
+    async def close(self) -> None:
+        """Stop; what is pending stays pending for the next start."""
+        self._closing = True
+        workers = [w for w in self._workers.values() if not w.done()]
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+
+    async def _drain(self, conversation_id: uuid.UUID) -> None:
+        try:
+            while (message := await self._next(conversation_id)) is not None:
+                await self._answer(message)
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            log.exception("worker_failed", conversation=str(conversation_id))
+            if not self._closing:
+                await asyncio.sleep(self._patience.retry_every)
+                self._workers.pop(conversation_id, None)
+                self.wake(conversation_id)
+            return
+        current = self._workers.get(conversation_id)
+        if current is asyncio.current_task():
+            del self._workers[conversation_id]
+            if await self._next(conversation_id) is not None:
+                self.wake(conversation_id)
+
+    async def _next(self, conversation_id: uuid.UUID) -> Message | None:
+        async with self._sessions() as session:
+            pending: Message | None = await session.scalar(
+                select(Message)
+                .where(Message.conversation_id == conversation_id, Message.state == MessageState.PENDING)
+                .order_by(Message.id)
+                .limit(1)
+            )
+            return pending
+
+    async def _answer(self, message: Message) -> None:
+        began = time.monotonic()
+        async with self._sessions() as session:
+            owner = await session.scalar(
+                select(Conversation.owner).where(Conversation.id == message.conversation_id)
+            )
+        if owner != Owner.BOT:
+            await self._store(message, (), MessageState.ANSWERED)
+            return
+        self._hub.publish(message.conversation_id, {"type": "typing", "on": True})
+        try:
+            answers = await self._ask(message, began)
+            outcome, state = "answered", MessageState.ANSWERED
+        except DialogueUnavailable:
+            words = await self._call_human(message.conversation_id, message.text)
+            answers, outcome, state = (Answer(words),), "unavailable", MessageState.FAILED
+        checked: list[Answer] = []
+        for answer in answers:
+            verdict = await self._guard.check(message.conversation_id, answer)
+            if verdict.replaced_because:
+                log.warning(
+                    "answer_replaced",
+                    conversation=str(message.conversation_id),
+                    message=message.id,
+                    reason=verdict.replaced_because,
+                )
+            checked.append(verdict.answer)
+        await self._store(message, checked, state)
+        seconds = time.monotonic() - began
+        self._observe(seconds, outcome)
+        log.info("turn", conversation=str(message.conversation_id), ms=round(seconds * 1000), outcome=outcome)
+
+    async def _ask(self, message: Message, began: float) -> Sequence[Answer]:
+        said = str(message.payload.get("said") or message.text)
+        notice = asyncio.create_task(self._notice(message))
+        try:
+            while True:
+                try:
+                    return await self._dialogue.send(message.conversation_id, str(message.id), said)
+                except DialogueUnavailable:
+                    if time.monotonic() - began >= self._patience.give_up_after:
+                        raise
+                    await asyncio.sleep(self._patience.retry_every)
+        finally:
+            notice.cancel()
+
+    async def _notice(self, message: Message) -> None:
+        await asyncio.sleep(self._patience.notice_after)
+        async with self._sessions() as session, session.begin():
+            note = await threads.note(session, message.conversation_id, SLOW_WORDS)
+        self._hub.publish(message.conversation_id, threads.frame(note))
+
+    async def _store(self, message: Message, answers: Sequence[Answer], state: MessageState) -> None:
+        async with self._sessions() as session, session.begin():
+            stored = await threads.answer(session, message, answers, state)
+        self._hub.publish(message.conversation_id, {"type": "typing", "on": False})
+        for answer in stored:
+            self._hub.publish(message.conversation_id, threads.frame(answer))
+        future = self._waiting.get(message.id)
+        if future is not None and not future.done():
+            future.set_result(stored)

@@ -1,0 +1,84 @@
+"""The FastAPI application: everything a person or a program outside can reach."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import FileResponse, JSONResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.middleware.base import RequestResponseEndpoint
+
+from gateway import logs, parts
+from gateway.routes import chat, demo, internal, operate, rest
+from gateway.settings import ROOT, Settings
+from store import embedded
+
+STATIC = ROOT / "chat" / "static"
+_SECURITY = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+}
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Build the application; it connects when it starts, not when it is built."""
+    chosen = settings or Settings()
+    logs.configure(chosen.log_level)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        url = chosen.database_url or embedded.start(chosen.data_dir).url
+        async with parts.build(chosen, url) as built:
+            app.state.parts = built
+            yield
+
+    app = FastAPI(title="Shuiling 税铃", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    if chosen.public_origin:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=[chosen.public_origin],
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type"],
+            expose_headers=["Retry-After"],
+        )
+
+    @app.middleware("http")
+    async def secure(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        response = await call_next(request)
+        for name, value in _SECURITY.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    @app.exception_handler(RequestValidationError)
+    async def malformed(_: Request, __: RequestValidationError) -> JSONResponse:
+        return JSONResponse({"detail": "请求的格式不对，请检查后再试。"}, status_code=422)
+
+    for router in (operate.router, chat.router, rest.router, internal.router):
+        app.include_router(router)
+    if chosen.demo:
+        app.include_router(demo.router)
+
+        @app.get("/demo/outbox.html", include_in_schema=False)
+        async def outbox_page() -> FileResponse:
+            return FileResponse(STATIC / "outbox.html")
+
+    @app.get("/widget.js", include_in_schema=False)
+    async def widget() -> FileResponse:
+        headers = {"Cache-Control": "no-cache", "Cross-Origin-Resource-Policy": "cross-origin"}
+        return FileResponse(STATIC / "widget.js", media_type="text/javascript", headers=headers)
+
+    @app.get("/", include_in_schema=False)
+    async def front_page() -> FileResponse:
+        return FileResponse(STATIC / "index.html")
+
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    return app

@@ -1,0 +1,205 @@
+"""The last check before anything is said: no forbidden phrase, and every amount worked out again from its sources.
+
+An answer names its sources (:mod:`actions.facts`), never its amounts. The guard recomputes from the store, from the
+taxpayer's own words and from the law what those sources give, and compares with every amount in the text and its
+tables. An amount without a source, a bill of somebody else, or a bill without a valid proof of identity fails.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import cn2an
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from actions.late_fee import example
+from bot.parsing import parse
+from chat.ports import Answer, Checked
+from kb.model import Article
+from store.debts import Debt, debt_by_id
+from store.identity import proof
+from store.models import Message
+from tax.deferral import money_test
+from tax.money import to_fen
+
+SAFE_WORDS = "这条答复没有通过我的核对，为了不说错，我先不说数字。请换个问法，或者转人工核实。"
+SAFE_BUTTONS = ({"title": "转人工", "payload": "转人工"},)
+
+_DIGITS = re.compile(r"(\d[\d,，]*(?:\.\d+)?)\s*(万|亿)?\s*(?:元|块)")
+_HAN = re.compile(r"([零〇一二两三四五六七八九十百千万亿点]+)\s*(?:元|块)(?!钱?吗)")
+_CELL = re.compile(r"^-?\d[\d,]*\.\d{2}元?$")
+_UNITS = {"万": Decimal(10_000), "亿": Decimal(100_000_000)}
+
+
+class Unbacked(ValueError):
+    """A fact that cannot be recomputed, or must not be used here."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuardContext:
+    """What recomputation may look at."""
+
+    session: AsyncSession
+    conversation_id: uuid.UUID
+    now: datetime
+    today: date
+
+
+class OutgoingGuard:
+    """Checks answers; replaces those that fail and reports each replacement."""
+
+    def __init__(
+        self,
+        sessions: async_sessionmaker[AsyncSession],
+        forbidden: Sequence[re.Pattern[str]],
+        article: Callable[[str], Article | None],
+        now: Callable[[], datetime],
+        today: Callable[[], date],
+        report: Callable[[str], None] = lambda reason: None,
+    ) -> None:
+        self._sessions = sessions
+        self._forbidden = tuple(forbidden)
+        self._article = article
+        self._now = now
+        self._today = today
+        self._report = report
+
+    async def check(self, conversation_id: uuid.UUID, answer: Answer) -> Checked:
+        """The answer itself if it holds, else the safe words and the reason."""
+        reason = self._phrase(answer) or await self._amounts(conversation_id, answer)
+        if reason is None:
+            return Checked(answer)
+        self._report(reason.split(":")[0])
+        return Checked(Answer(SAFE_WORDS, SAFE_BUTTONS), reason)
+
+    def _phrase(self, answer: Answer) -> str | None:
+        for text in (answer.text, *(b.get("title", "") for b in answer.buttons), *_texts(answer.custom)):
+            for pattern in self._forbidden:
+                if pattern.search(text):
+                    return f"phrase:{pattern.pattern}"
+        return None
+
+    async def _amounts(self, conversation_id: uuid.UUID, answer: Answer) -> str | None:
+        said = amounts_in(answer.text) | {
+            a for t in _texts(answer.custom) for a in amounts_in(t) | cell_amount(t)
+        }
+        if not said and not any(f.get("kind") in ("bill", "sum", "money_test") for f in answer.facts):
+            return None
+        async with self._sessions() as session:
+            ctx = GuardContext(session, conversation_id, self._now(), self._today())
+            try:
+                backed = {a for fact in answer.facts for a in await self._recompute(ctx, fact)}
+            except (Unbacked, KeyError, ValueError, InvalidOperation) as error:
+                return f"fact:{type(error).__name__} {error}"
+        unbacked = said - backed
+        return f"amount:{len(unbacked)} of {len(said)} without source" if unbacked else None
+
+    async def _recompute(self, ctx: GuardContext, fact: Mapping[str, Any]) -> set[Decimal]:
+        kind = fact["kind"]
+        if kind == "bill":
+            debt = await self._debt(ctx, fact["bill_id"])
+            return bill_amounts(debt, date.fromisoformat(fact["on"]))
+        if kind == "sum":
+            debts = [await self._debt(ctx, bill_id) for bill_id in fact["bill_ids"]]
+            return sum_amounts(debts, date.fromisoformat(fact["on"]))
+        if kind == "money_test":
+            debt = await self._debt(ctx, fact["bill_id"])
+            cash, wages, social = (Decimal(fact[n]) for n in ("cash", "wages", "social_insurance"))
+            stated = await self._stated(ctx)
+            if not {cash, wages, social} <= stated | {Decimal("0.00")}:
+                raise Unbacked("number not given by the taxpayer")
+            test = money_test(cash, wages, social, debt.unpaid)
+            return {cash, wages, social, debt.unpaid, test.disposable, -test.disposable, test.shortfall}
+        if kind == "example":
+            principal = Decimal(fact["principal"])
+            if principal not in await self._stated(ctx):
+                raise Unbacked("number not given by the taxpayer")
+            return {principal, example(principal, int(fact["days"]), date.fromisoformat(fact["on"])).late_fee}
+        if kind == "article":
+            article = self._article(str(fact["article_id"]))
+            if article is None:
+                raise Unbacked("unknown article")
+            return amounts_in(article.short) | amounts_in(article.body)
+        raise Unbacked(f"unknown kind {kind}")
+
+    async def _debt(self, ctx: GuardContext, bill_id: str) -> Debt:
+        who = await proof(ctx.session, ctx.conversation_id, ctx.now)
+        debt = await debt_by_id(ctx.session, uuid.UUID(str(bill_id)))
+        if who is None or debt is None or debt.taxpayer_id != who.taxpayer_id:
+            raise Unbacked("bill without proof of identity")
+        return debt
+
+    async def _stated(self, ctx: GuardContext) -> set[Decimal]:
+        texts = (
+            await ctx.session.scalars(
+                select(Message.text)
+                .where(Message.conversation_id == ctx.conversation_id, Message.sender == "taxpayer")
+                .order_by(Message.id.desc())
+                .limit(200)
+            )
+        ).all()
+        found: set[Decimal] = set()
+        for text in texts:
+            for entity in parse(text, ctx.today):
+                if entity.kind in ("amount", "number") and isinstance(entity.value, str):
+                    found.add(to_fen(Decimal(entity.value)))
+        return found
+
+
+def bill_amounts(debt: Debt, on: date) -> set[Decimal]:
+    """Every amount that may be said of one bill as of ``on``."""
+    found = {debt.principal, debt.unpaid, debt.principal - debt.unpaid, debt.late_fee_paid}
+    found |= {p.amount for p in debt.payments}
+    if debt.is_tax:
+        result = debt.late_fee(on)
+        found |= {result.late_fee, debt.unpaid + result.late_fee - debt.late_fee_paid}
+        found |= {segment.base for segment in result.segments} | {segment.fee for segment in result.segments}
+    return found
+
+
+def sum_amounts(debts: Iterable[Debt], on: date) -> set[Decimal]:
+    """Sums that may be said of several bills as of ``on``."""
+    listed = list(debts)
+    unpaid = sum((d.unpaid for d in listed), Decimal("0.00"))
+    if not all(d.is_tax for d in listed):
+        return {unpaid}
+    fees = sum((d.late_fee(on).late_fee for d in listed), Decimal("0.00"))
+    return {unpaid, fees, unpaid + fees}
+
+
+def amounts_in(text: str) -> set[Decimal]:
+    """Every amount of money named in ``text``, in yuan."""
+    found: set[Decimal] = set()
+    for match in _DIGITS.finditer(text):
+        number = Decimal(re.sub(r"[,，]", "", match[1])) * _UNITS.get(match[2] or "", Decimal(1))
+        found.add(to_fen(number))
+    for match in _HAN.finditer(text):
+        try:
+            found.add(to_fen(Decimal(str(cn2an.cn2an(match[1], "smart")))))
+        except ValueError:
+            continue
+    return found
+
+
+def cell_amount(text: str) -> set[Decimal]:
+    """The amount a table cell consists of, if it is one."""
+    return {to_fen(Decimal(re.sub(r"[,元]", "", text)))} if _CELL.match(text) else set()
+
+
+def _texts(value: Any) -> Iterable[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key not in ("href", "kind"):
+                yield from _texts(inner)
+    elif isinstance(value, Sequence):
+        for inner in value:
+            yield from _texts(inner)

@@ -1,0 +1,60 @@
+"""What operators watch, in Prometheus' format; no personal data in any label."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+
+_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3, 8, 20, 60)
+
+
+class Metrics:
+    """One registry per gateway, so that tests can build several."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._turns = Histogram(
+            "shuiling_turn_seconds",
+            "From a stored message to its stored answer",
+            ["outcome"],
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self._replaced = Counter(
+            "shuiling_answers_replaced_total",
+            "Answers the outgoing guard replaced",
+            ["reason"],
+            registry=self.registry,
+        )
+        self._refused = Counter(
+            "shuiling_messages_refused_total",
+            "Incoming messages not taken",
+            ["code"],
+            registry=self.registry,
+        )
+        self._actions = Histogram(
+            "shuiling_action_seconds",
+            "Run time of custom actions",
+            ["action"],
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+
+    def turn(self, seconds: float, outcome: str) -> None:
+        """One answered turn."""
+        self._turns.labels(outcome).observe(seconds)
+
+    def replaced(self, reason: str) -> None:
+        """One replaced answer; ``reason`` is ``phrase``, ``amount`` or ``fact``."""
+        self._replaced.labels(reason).inc()
+
+    def refused(self, code: str) -> None:
+        """One refused message."""
+        self._refused.labels(code).inc()
+
+    def action(self, name: str, seconds: float) -> None:
+        """One custom action."""
+        self._actions.labels(name).observe(seconds)
+
+    def text(self) -> bytes:
+        """The exposition."""
+        return generate_latest(self.registry)

@@ -1,0 +1,273 @@
+"""The widget's side: sessions, the WebSocket, uploads, printable applications, and its files."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import uuid
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, HTTPException, Query, Request, Response, UploadFile, WebSocket
+from fastapi.websockets import WebSocketDisconnect
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import selectinload
+
+from actions.documents.deferral_pdf import ApplicationSheet, render
+from chat import threads
+from chat.incoming import BadMessage, clean
+from chat.uploads import MAX_FILES, UploadRefused
+from gateway.parts import Parts, PartsDep, address
+from store.models import Bill, Conversation, DeferralApplication, DeferralMaterial
+from tax.deferral import Ground, Status
+
+router = APIRouter()
+FRAME_LIMIT = 64 * 1024
+"""Characters of one WebSocket frame; the text limit inside is far lower."""
+HELLO_TIMEOUT_S = 15
+SESSION_BUSY = "现在访问的人比较多，请过一分钟再试。"
+TOO_FAST = "您发得有点快，我跟不上了，请过几秒再发。"
+
+
+def _token(authorization: str | None) -> str | None:
+    scheme, _, token = (authorization or "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+
+
+@router.post("/chat/sessions")
+async def open_session(
+    parts: PartsDep,
+    response: Response,
+    request: Request,
+    authorization: Annotated[str | None, Header()] = None,
+) -> dict[str, Any]:
+    """A session token: the given one if it is known, else a new one."""
+    if not parts.session_rate.allow(address(request)):
+        raise HTTPException(429, SESSION_BUSY)
+    async with parts.sessions() as session, session.begin():
+        token, _, resumed = await threads.open_session(session, _token(authorization))
+    response.headers["Cache-Control"] = "no-store"
+    return {"token": token, "resumed": resumed}
+
+
+@router.websocket("/chat/ws")
+async def talk(socket: WebSocket) -> None:
+    """One open widget. The token comes in the first frame, so that it stands in no log."""
+    parts: Parts = socket.app.state.parts
+    await socket.accept()
+    try:
+        hello = await asyncio.wait_for(_receive(socket), HELLO_TIMEOUT_S)
+        conversation = await _greeted(parts, hello)
+        if conversation is None:
+            await socket.send_json({"type": "error", "code": "auth", "text": "会话已失效，请重新开始。"})
+            await socket.close(4401)
+            return
+        await _serve(parts, socket, conversation, _after(hello))
+    except (TimeoutError, WebSocketDisconnect, RuntimeError):
+        with contextlib.suppress(RuntimeError):
+            await socket.close()
+
+
+async def _receive(socket: WebSocket) -> dict[str, Any]:
+    raw = await socket.receive()
+    if raw["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(raw.get("code", 1000))
+    text = raw.get("text")
+    if text is None or len(text) > FRAME_LIMIT:
+        return {}
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _after(hello: dict[str, Any]) -> int:
+    after = hello.get("after")
+    return after if isinstance(after, int) and 0 <= after < 2**62 else 0
+
+
+async def _greeted(parts: Parts, hello: dict[str, Any]) -> Conversation | None:
+    token = hello.get("token")
+    if hello.get("type") != "hello" or not isinstance(token, str):
+        return None
+    async with parts.sessions() as session:
+        return await threads.by_token(session, token)
+
+
+async def _serve(parts: Parts, socket: WebSocket, conversation: Conversation, after: int) -> None:
+    with parts.hub.listen(conversation.id) as queue:
+        await socket.send_json({"type": "ready", "owner": conversation.owner})
+        async with parts.sessions() as session:
+            missed = await threads.since(session, conversation.id, after)
+        for message in missed:
+            await socket.send_json(threads.frame(message))
+        sent = max((m.id for m in missed), default=after)
+        writer = asyncio.create_task(_write(socket, queue, sent))
+        reader = asyncio.create_task(_read(parts, socket, conversation))
+        try:
+            done, _ = await asyncio.wait({writer, reader}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in (writer, reader):
+                task.cancel()
+            await asyncio.gather(writer, reader, return_exceptions=True)
+
+
+async def _write(socket: WebSocket, queue: asyncio.Queue[Any], sent: int) -> None:
+    while (frame := await queue.get()) is not None:
+        if frame.get("type") == "message" and frame["id"] <= sent:
+            continue
+        await socket.send_json(frame)
+    await socket.close(1013)
+
+
+async def _read(parts: Parts, socket: WebSocket, conversation: Conversation) -> None:
+    while True:
+        data = await _receive(socket)
+        kind = data.get("type")
+        if kind == "ping":
+            await socket.send_json({"type": "pong"})
+        elif kind == "say":
+            await _say(parts, socket, conversation, data)
+        else:
+            await socket.send_json(
+                {"type": "error", "code": "frame", "text": "这条消息的格式不对，没有收下。"}
+            )
+
+
+async def _say(parts: Parts, socket: WebSocket, conversation: Conversation, data: dict[str, Any]) -> None:
+    raw_id = data.get("client_id")
+    client_id = raw_id if isinstance(raw_id, str) and 0 < len(raw_id) <= 64 else str(uuid.uuid4())
+    text = data.get("text")
+    try:
+        if not (parts.message_rate.allow(str(conversation.id)) and parts.address_rate.allow(address(socket))):
+            raise BadMessage("rate", TOO_FAST)
+        cleaned = clean(text if isinstance(text, str) else "", parts.settings.max_message_chars)
+        async with parts.sessions() as session, session.begin():
+            accepted = await threads.accept(
+                session, parts.cipher, conversation.id, cleaned, client_id, parts.clock.today()
+            )
+    except BadMessage as error:
+        parts.metrics.refused(error.code)
+        await socket.send_json(
+            {"type": "error", "code": error.code, "text": str(error), "client_id": client_id}
+        )
+        return
+    if accepted.new:
+        parts.hub.publish(conversation.id, threads.frame(accepted.message))
+        parts.turns.wake(conversation.id)
+    else:
+        await socket.send_json(threads.frame(accepted.message))
+
+
+@router.post("/chat/uploads", status_code=201)
+async def upload(
+    parts: PartsDep, file: UploadFile, authorization: Annotated[str | None, Header()] = None
+) -> dict[str, Any]:
+    """Take one material; it belongs to the application this conversation submits next."""
+    token = _token(authorization)
+    async with parts.sessions() as session:
+        conversation = await threads.by_token(session, token) if token else None
+        if conversation is None:
+            raise HTTPException(401, "会话已失效，请刷新页面再传。")
+        if not parts.message_rate.allow(str(conversation.id)):
+            raise HTTPException(429, TOO_FAST)
+        count = await session.scalar(
+            select(func.count())
+            .select_from(DeferralMaterial)
+            .where(DeferralMaterial.conversation_id == conversation.id)
+        )
+    if (count or 0) >= MAX_FILES:
+        raise HTTPException(422, f"已经传了{MAX_FILES}个文件，不能再多了。")
+    try:
+        stored = await parts.uploads.store(file.filename or "", _chunks(file))
+    except UploadRefused as error:
+        raise HTTPException(error.status, str(error)) from error
+    async with parts.sessions() as session, session.begin():
+        added = await session.execute(
+            insert(DeferralMaterial)
+            .values(
+                id=uuid.uuid4(),
+                conversation_id=conversation.id,
+                filename=stored.filename,
+                content_type=stored.content_type,
+                size=stored.size,
+                sha256=stored.sha256,
+            )
+            .on_conflict_do_nothing(index_elements=["conversation_id", "sha256"])
+            .returning(DeferralMaterial.id)
+        )
+        new = added.scalar()
+        words = f"已收到材料：{stored.filename}" if new else f"这个文件已经传过了：{stored.filename}"
+        note = await threads.note(session, conversation.id, words)
+    parts.hub.publish(conversation.id, threads.frame(note))
+    return {"id": str(new) if new else None, "filename": stored.filename, "size": stored.size}
+
+
+async def _chunks(file: UploadFile) -> AsyncIterator[bytes]:
+    while chunk := await file.read(256 * 1024):
+        yield chunk
+
+
+@router.get("/chat/documents/{application_id}.pdf")
+async def document(
+    parts: PartsDep,
+    application_id: uuid.UUID,
+    until: Annotated[int, Query()],
+    sign: Annotated[str, Query(max_length=64)],
+) -> Response:
+    """The printable application, for whoever holds a fresh link to it."""
+    if not parts.links.valid(application_id, until, sign):
+        raise HTTPException(403, "这个下载链接已经过期。请在对话里问“我的延期申请批了吗”，会给您新的链接。")
+    async with parts.sessions() as session:
+        application = await session.scalar(
+            select(DeferralApplication)
+            .where(DeferralApplication.id == application_id)
+            .options(
+                selectinload(DeferralApplication.taxpayer),
+                selectinload(DeferralApplication.bill),
+                selectinload(DeferralApplication.materials),
+            )
+        )
+    if application is None:
+        raise HTTPException(404, "没有这份申请。")
+    pdf = await asyncio.to_thread(render, _sheet(application, application.bill))
+    return Response(
+        pdf,
+        media_type="application/pdf",
+        headers={
+            "Content-Disposition": f'inline; filename="{application.number}.pdf"',
+            "Cache-Control": "private, no-store",
+        },
+    )
+
+
+def _sheet(application: DeferralApplication, bill: Bill) -> ApplicationSheet:
+    taxpayer = application.taxpayer
+    return ApplicationSheet(
+        number=application.number,
+        taxpayer_name=taxpayer.name,
+        identifier_mask=taxpayer.identifier_mask,
+        taxpayer_kind=taxpayer.kind,
+        region=taxpayer.region,
+        bill_no=bill.bill_no,
+        tax_type=bill.tax_type,
+        period=bill.period,
+        tax_amount=application.tax_amount,
+        due=bill.due_date,
+        requested_until=application.requested_until,
+        months=application.months,
+        reason_text=application.reason_text,
+        ground=Ground(application.reason),
+        cash=application.cash,
+        wages_payable=application.wages_payable,
+        social_insurance=application.social_insurance,
+        status=Status(application.status),
+        submitted_at=application.submitted_at,
+        materials=tuple((m.filename, m.size) for m in application.materials),
+        fictional=taxpayer.fictional,
+    )

@@ -1,0 +1,99 @@
+"""All settings, from the environment (``SHUILING_*``) or ``.env``; nothing else reads the environment."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_SECRET = "shuiling-development-only"  # noqa: S105
+
+
+class Settings(BaseSettings):
+    """One frozen object, built once by the entry point and handed down.
+
+    In ``production`` every secret must be set and none may be the development default.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="SHUILING_", env_file=ROOT / ".env", extra="ignore", frozen=True
+    )
+
+    env: Literal["development", "test", "production"] = "development"
+    data_dir: Path = ROOT / "var"
+    models_dir: Path = ROOT / "models"
+    database_url: str | None = Field(default=None, validation_alias="DATABASE_URL")
+    """PostgreSQL URL (``postgresql://…``); unset means the embedded server under ``data_dir``."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    public_origin: str | None = None
+    """Origin pages may embed the widget from, e.g. ``https://tax.example.gov.cn``; unset allows same origin."""
+    rasa_port: int = 5005
+    internal_token: SecretStr = SecretStr(DEFAULT_SECRET)
+    """Shared by the gateway and Rasa on the loopback; Rasa's action calls carry it."""
+
+    field_keys: SecretStr = SecretStr(f"1:{DEFAULT_SECRET}")
+    """Encryption keys of stored identity numbers, ``id:secret`` separated by commas; the first one writes."""
+    lookup_key: SecretStr = SecretStr(DEFAULT_SECRET)
+    """Key of the look-up hashes; changing it needs ``shuiling rekey``."""
+    session_key: SecretStr = SecretStr(DEFAULT_SECRET)
+    """Signs session tokens and download links."""
+
+    rest_token: SecretStr | None = None
+    """Token of servers that use the REST channel; without one it answers on the loopback only."""
+
+    today: date | None = None
+    """A fixed day for tests and demonstrations; unset means the real day in Asia/Shanghai."""
+    demo: bool = True
+    """Fill an empty store with fictional taxpayers and show the SMS outbox page."""
+    log_level: str = "INFO"
+
+    verification_minutes: int = 30
+    code_minutes: int = 5
+    max_message_chars: int = 2000
+    upload_max_bytes: int = 10 * 1024 * 1024
+    upload_folder_max_bytes: int = 2 * 1024 * 1024 * 1024
+    rate_messages_per_minute: int = 40
+    rate_sessions_per_minute: int = 30
+    rasa_timeout_s: float = 8.0
+    rasa_patience_s: float = 45.0
+    """How long a message waits for a dead Rasa (with honest notices) before a human is called."""
+
+    @model_validator(mode="after")
+    def _refuse_default_secrets(self) -> Settings:
+        if self.env != "production":
+            return self
+        secrets = {
+            "SHUILING_INTERNAL_TOKEN": self.internal_token,
+            "SHUILING_FIELD_KEYS": self.field_keys,
+            "SHUILING_LOOKUP_KEY": self.lookup_key,
+            "SHUILING_SESSION_KEY": self.session_key,
+        }
+        weak = [
+            name
+            for name, secret in secrets.items()
+            if DEFAULT_SECRET in secret.get_secret_value() or len(secret.get_secret_value()) < 16
+        ]
+        if weak:
+            raise ValueError(
+                f"生产环境必须设置自己的密钥（至少 16 个字符）：{', '.join(weak)}。可用 openssl rand -hex 32 生成。"
+            )
+        if self.demo:
+            raise ValueError("生产环境请设置 SHUILING_DEMO=false：演示数据和短信收件箱页面不能对外开放。")
+        return self
+
+    @cached_property
+    def rasa_url(self) -> str:
+        """Rasa's address on the loopback."""
+        return f"http://127.0.0.1:{self.rasa_port}"
+
+    @property
+    def upload_dir(self) -> Path:
+        """Where materials lie, one file per content hash."""
+        return self.data_dir / "uploads"

@@ -1,0 +1,103 @@
+"""``shuiling kb``: check the articles, search them, measure the search."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gateway.cli import load_settings
+
+if TYPE_CHECKING:
+    from kb.search import KnowledgeBase
+
+kb_app = typer.Typer(help="知识库：检查条目、检索、测评。", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group ``kb`` to ``app``."""
+    app.add_typer(kb_app, name="kb")
+
+
+@kb_app.command("check", help="检查所有条目：格式、引用、复核日期、用语。")
+def check_articles(
+    today: Annotated[str | None, typer.Option(help="按哪一天检查，YYYY-MM-DD，默认今天")] = None,
+) -> None:
+    """Exit codes: 0 all well, 1 problems found, 2 the date cannot be read."""
+    from kb.check import check
+    from kb.loader import article_files
+
+    day = _day(today)
+    problems = check(day)
+    for problem in problems:
+        typer.echo(str(problem))
+    if problems:
+        typer.echo(f"共 {len(problems)} 个问题。", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"{len(article_files())} 个条目，截至 {day.isoformat()} 没有问题。")
+
+
+@kb_app.command("search", help="用一句话检索，显示命中的条目和得分。")
+def search_articles(
+    question: Annotated[str, typer.Argument(help="要检索的问题")],
+    limit: Annotated[int, typer.Option(min=1, max=20, help="显示几条")] = 3,
+) -> None:
+    """Exit codes: 0 confident, 1 not sure or nothing found."""
+    base = _load()
+    result = base.search(question, limit)
+    for hit in result.hits:
+        typer.echo(f"{hit.score:6.3f}  bm25 {hit.bm25:.3f}  cosine {hit.cosine:+.3f}  {hit.article.id}")
+        typer.echo(f"        {hit.article.title}")
+    if not result.confident:
+        typer.echo(f"没有把握（{result.certainty:.2f}）。", err=True)
+        raise typer.Exit(1)
+    best = result.hits[0].article
+    typer.echo(f"\n{best.short}")
+    for reference in base.references(best):
+        typer.echo(f"依据：{reference}")
+
+
+@kb_app.command("measure", help="在测评集上衡量检索。")
+def measure(
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="测评集，例如 kb/eval/holdout.yml")
+    ],
+    misses: Annotated[bool, typer.Option("--misses", help="列出答错和没有把握的问题")] = False,
+) -> None:
+    """Print hit rates and wrong-answer rates as percentages."""
+    from kb.evaluate import evaluate, load_set
+
+    cases = load_set(file)
+    figures = evaluate(_load(), cases)
+    typer.echo(f"有答案的问题 {len(cases.answerable)}，没有答案的问题 {len(cases.unanswerable)}")
+    for name, value in (
+        ("首条命中", figures.hit1),
+        ("前三命中", figures.hit3),
+        ("有把握且答对", figures.answered),
+        ("有把握但答错", figures.misanswered),
+        ("没有答案却有把握", figures.wrong_on_none),
+    ):
+        typer.echo(f"{name}　{value:.1%}")
+    if misses:
+        for question, found, certainty in figures.misses:
+            typer.echo(f"{certainty:6.2f}  {found}  {question}")
+
+
+def _day(text: str | None) -> date:
+    if text is None:
+        from gateway.clock import Clock
+
+        return Clock(load_settings().today).today()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        typer.echo(f"看不懂日期 {text}，请写成 2026-11-23 这样。", err=True)
+        raise typer.Exit(2) from None
+
+
+def _load() -> KnowledgeBase:
+    from kb.search import KnowledgeBase
+
+    return KnowledgeBase.load(cache_dir=load_settings().data_dir / "kb-vectors")

@@ -1,0 +1,1 @@
+"""Knowledge base: reviewed articles that answer questions of law with their source, and their search."""

@@ -1,0 +1,278 @@
+"""Who is on the other end, and the proof of it.
+
+:class:`VerifiedTaxpayer` can be had from :func:`proof` only. Every query that returns a name, a tax or an amount
+asks for one, so an unverified caller cannot reach them by mistake (Art. 8 of the Tax Collection Law; the secrecy
+rules of 国税发〔2008〕93号, art. 3).
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from store.crypto import FieldCipher
+from store.models import Contact, Conversation, OutboxSms, Taxpayer, TaxpayerKind, Verification
+
+MAX_MISSES = 3
+MAX_CODES = 5
+"""Codes sent for one taxpayer, or asked for in one conversation, within :data:`CODE_WINDOW`."""
+CODE_WINDOW = timedelta(hours=1)
+LOCK_TIME = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedTaxpayer:
+    """Proof that the person in ``conversation_id`` has shown to be this taxpayer; valid until ``valid_until``."""
+
+    taxpayer_id: uuid.UUID
+    conversation_id: uuid.UUID
+    name: str
+    kind: TaxpayerKind
+    region: str
+    identifier_mask: str
+    valid_until: datetime
+
+
+class CodeOutcome(StrEnum):
+    """What entering a code led to."""
+
+    VERIFIED = "verified"
+    WRONG = "wrong"
+    EXPIRED = "expired"
+    LOCKED = "locked"
+    NONE_PENDING = "none_pending"
+
+
+class StartOutcome(StrEnum):
+    """What naming oneself led to. ``SENT`` is also said when nobody is registered under the number."""
+
+    SENT = "sent"
+    LOCKED = "locked"
+    TOO_MANY = "too_many"
+
+
+async def proof(session: AsyncSession, conversation_id: uuid.UUID, now: datetime) -> VerifiedTaxpayer | None:
+    """The proof held by this conversation, or ``None`` if there is none or it has run out."""
+    row = (
+        await session.execute(
+            select(Verification, Taxpayer)
+            .join(Taxpayer, Verification.taxpayer_id == Taxpayer.id)
+            .where(
+                Verification.conversation_id == conversation_id,
+                Verification.state == "verified",
+                Verification.valid_until > now,
+            )
+            .order_by(Verification.verified_at.desc())
+            .limit(1)
+        )
+    ).first()
+    if row is None:
+        return None
+    verification, taxpayer = row
+    if verification.valid_until is None:
+        return None
+    return VerifiedTaxpayer(
+        taxpayer_id=taxpayer.id,
+        conversation_id=conversation_id,
+        name=taxpayer.name,
+        kind=TaxpayerKind(taxpayer.kind),
+        region=taxpayer.region,
+        identifier_mask=taxpayer.identifier_mask,
+        valid_until=verification.valid_until,
+    )
+
+
+async def locked_until(session: AsyncSession, conversation_id: uuid.UUID, now: datetime) -> datetime | None:
+    """When a lock on this conversation ends, ``None`` if it is not locked."""
+    locked_at = await session.scalar(
+        select(func.max(Verification.created_at)).where(
+            Verification.conversation_id == conversation_id, Verification.state == "locked"
+        )
+    )
+    if locked_at is None or locked_at + LOCK_TIME <= now:
+        return None
+    ends: datetime = locked_at + LOCK_TIME
+    return ends
+
+
+async def _find(session: AsyncSession, cipher: FieldCipher, kind: str, value: str) -> uuid.UUID | None:
+    if kind == "mobile":
+        owners = (
+            await session.scalars(
+                select(Contact.taxpayer_id)
+                .where(Contact.phone_hash == cipher.lookup_hash("phone", value), Contact.is_primary)
+                .limit(2)
+            )
+        ).all()
+        return owners[0] if len(owners) == 1 else None
+    return await session.scalar(
+        select(Taxpayer.id).where(Taxpayer.identifier_hash == cipher.lookup_hash("identifier", value))
+    )
+
+
+async def start(
+    session: AsyncSession,
+    cipher: FieldCipher,
+    *,
+    conversation_id: uuid.UUID,
+    kind: str,
+    value: str,
+    now: datetime,
+    code_life: timedelta,
+) -> StartOutcome:
+    """Begin a verification and send a code to the registered primary mobile.
+
+    ``kind`` is ``uscc``, ``resident_id`` or ``mobile``. The outcome is the same whether or not anybody is registered
+    under ``value``: the talk must not tell strangers who is a taxpayer here.
+    """
+    if await locked_until(session, conversation_id, now):
+        return StartOutcome.LOCKED
+    since = now - CODE_WINDOW
+    taxpayer_id = await _find(session, cipher, kind, value)
+    recent = select(func.count()).select_from(Verification).where(Verification.created_at > since)
+    asked_here = await session.scalar(recent.where(Verification.conversation_id == conversation_id))
+    sent_to_them = (
+        await session.scalar(recent.where(Verification.taxpayer_id == taxpayer_id)) if taxpayer_id else 0
+    )
+    if (asked_here or 0) >= MAX_CODES or (sent_to_them or 0) >= 2 * MAX_CODES:
+        return StartOutcome.TOO_MANY
+    await session.execute(
+        update(Verification)
+        .where(Verification.conversation_id == conversation_id, Verification.state == "pending")
+        .values(state="superseded")
+    )
+    attempt = Verification(
+        id=uuid.uuid4(),
+        conversation_id=conversation_id,
+        taxpayer_id=taxpayer_id,
+        code_expires_at=now + code_life,
+        created_at=now,
+    )
+    code = f"{secrets.randbelow(1_000_000):06d}"
+    attempt.code_hash = cipher.lookup_hash(f"code:{attempt.id}", code)
+    session.add(attempt)
+    if taxpayer_id is not None:
+        await _send_code(session, cipher, taxpayer_id, code, code_life)
+    await session.flush()
+    return StartOutcome.SENT
+
+
+async def resend(
+    session: AsyncSession,
+    cipher: FieldCipher,
+    *,
+    conversation_id: uuid.UUID,
+    now: datetime,
+    code_life: timedelta,
+) -> StartOutcome:
+    """Send a fresh code for the pending attempt; the old code stops working."""
+    if await locked_until(session, conversation_id, now):
+        return StartOutcome.LOCKED
+    pending = await _pending(session, conversation_id)
+    if pending is None:
+        return StartOutcome.TOO_MANY
+    asked_here = await session.scalar(
+        select(func.count())
+        .select_from(Verification)
+        .where(Verification.conversation_id == conversation_id, Verification.created_at > now - CODE_WINDOW)
+    )
+    if (asked_here or 0) >= MAX_CODES:
+        return StartOutcome.TOO_MANY
+    pending.state = "superseded"
+    attempt = Verification(
+        id=uuid.uuid4(),
+        conversation_id=conversation_id,
+        taxpayer_id=pending.taxpayer_id,
+        code_expires_at=now + code_life,
+        misses=pending.misses,
+        created_at=now,
+    )
+    code = f"{secrets.randbelow(1_000_000):06d}"
+    attempt.code_hash = cipher.lookup_hash(f"code:{attempt.id}", code)
+    session.add(attempt)
+    if pending.taxpayer_id is not None:
+        await _send_code(session, cipher, pending.taxpayer_id, code, code_life)
+    await session.flush()
+    return StartOutcome.SENT
+
+
+async def enter_code(
+    session: AsyncSession,
+    cipher: FieldCipher,
+    *,
+    conversation_id: uuid.UUID,
+    code: str,
+    now: datetime,
+    valid_for: timedelta,
+) -> CodeOutcome:
+    """Check a code. The third miss locks the conversation for :data:`LOCK_TIME`."""
+    if await locked_until(session, conversation_id, now):
+        return CodeOutcome.LOCKED
+    attempt = await _pending(session, conversation_id)
+    if attempt is None or attempt.code_hash is None or attempt.code_expires_at is None:
+        return CodeOutcome.NONE_PENDING
+    if attempt.code_expires_at <= now:
+        return CodeOutcome.EXPIRED
+    given = cipher.lookup_hash(f"code:{attempt.id}", code)
+    right = hmac.compare_digest(given, attempt.code_hash) and attempt.taxpayer_id is not None
+    if right:
+        attempt.state = "verified"
+        attempt.verified_at = now
+        attempt.valid_until = now + valid_for
+        attempt.code_hash = None
+        await session.execute(
+            update(Conversation)
+            .where(Conversation.id == conversation_id)
+            .values(taxpayer_id=attempt.taxpayer_id)
+        )
+        await session.flush()
+        return CodeOutcome.VERIFIED
+    attempt.misses += 1
+    if attempt.misses >= MAX_MISSES:
+        attempt.state = "locked"
+        attempt.created_at = now
+        await session.flush()
+        return CodeOutcome.LOCKED
+    await session.flush()
+    return CodeOutcome.WRONG
+
+
+async def _pending(session: AsyncSession, conversation_id: uuid.UUID) -> Verification | None:
+    pending: Verification | None = await session.scalar(
+        select(Verification)
+        .where(Verification.conversation_id == conversation_id, Verification.state == "pending")
+        .order_by(Verification.created_at.desc())
+        .limit(1)
+        .with_for_update()
+    )
+    return pending
+
+
+async def _send_code(
+    session: AsyncSession, cipher: FieldCipher, taxpayer_id: uuid.UUID, code: str, life: timedelta
+) -> None:
+    contact = await session.scalar(
+        select(Contact).where(Contact.taxpayer_id == taxpayer_id, Contact.is_primary)
+    )
+    if contact is None:
+        return
+    minutes = int(life.total_seconds() // 60)
+    body = (
+        f"【税铃】您的身份核验码是 {code}，{minutes} 分钟内有效，只用于您自己打开的这次网上对话。"
+        "税务人员不会打电话向您要这个号码。如果不是您本人操作，请不用理会。"
+    )
+    session.add(
+        OutboxSms(
+            purpose="verify",
+            phone_enc=contact.phone_enc,
+            phone_mask=contact.phone_mask,
+            body_enc=cipher.encrypt(body, "outbox_sms.body"),
+        )
+    )

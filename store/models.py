@@ -1,0 +1,470 @@
+"""The tables: one typed model per thing the bureau keeps.
+
+Money is ``Decimal`` in yuan with two places (``NUMERIC(15, 2)``); days are dates in Asia/Shanghai; instants are
+timezone-aware. Identity numbers and phones exist only as three columns: ``*_enc`` (AES-GCM), ``*_hash`` (keyed hash
+for look-up) and ``*_mask`` (what may be shown).
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Date,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    Numeric,
+    String,
+    Text,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy import text as sql_text
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+Money = Numeric(15, 2)
+
+
+class Base(DeclarativeBase):
+    """Root of every table."""
+
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        Decimal: Money,
+        date: Date,
+        datetime: DateTime(timezone=True),
+        uuid.UUID: UUID(as_uuid=True),
+        dict[str, Any]: JSONB,
+        bytes: LargeBinary,
+        str: Text,
+    }
+
+
+def _id() -> Mapped[uuid.UUID]:
+    return mapped_column(primary_key=True, default=uuid.uuid4)
+
+
+def _now() -> Mapped[datetime]:
+    return mapped_column(server_default=func.now())
+
+
+class TaxpayerKind(StrEnum):
+    """Who the taxpayer is in law."""
+
+    COMPANY = "company"
+    SOLE_TRADER = "sole_trader"
+    PERSON = "person"
+
+
+class BillStatus(StrEnum):
+    """Whether the bill is still claimed. Overdue, partly paid and deferred are derived, never stored."""
+
+    OPEN = "open"
+    SETTLED = "settled"
+    DISPUTED = "disputed"
+    WITHDRAWN = "withdrawn"
+
+
+class Owner(StrEnum):
+    """Who answers a conversation now: exactly one of these."""
+
+    BOT = "bot"
+    QUEUE = "queue"
+    AGENT = "agent"
+    CLOSED = "closed"
+
+
+class MessageState(StrEnum):
+    """Where an incoming message stands; ``pending`` ones are taken up again after a crash."""
+
+    PENDING = "pending"
+    ANSWERED = "answered"
+    FAILED = "failed"
+
+
+class Taxpayer(Base):
+    """A person, sole trader or company the bureau may write to."""
+
+    __tablename__ = "taxpayer"
+
+    id: Mapped[uuid.UUID] = _id()
+    kind: Mapped[TaxpayerKind] = mapped_column(String(20))
+    name: Mapped[str]
+    region: Mapped[str] = mapped_column(String(40), index=True)
+    identifier_kind: Mapped[str] = mapped_column(String(20))
+    identifier_enc: Mapped[bytes]
+    identifier_hash: Mapped[bytes] = mapped_column(unique=True)
+    identifier_mask: Mapped[str]
+    fictional: Mapped[bool] = mapped_column(Boolean, default=False, server_default=sql_text("false"))
+    created_at: Mapped[datetime] = _now()
+
+    contacts: Mapped[list[Contact]] = relationship(back_populates="taxpayer", order_by="Contact.created_at")
+    bills: Mapped[list[Bill]] = relationship(back_populates="taxpayer", order_by="Bill.due_date")
+
+    __table_args__ = (CheckConstraint("kind in ('company','sole_trader','person')", name="kind_known"),)
+
+
+class Contact(Base):
+    """A registered way to reach a taxpayer; verification codes go to the primary one only."""
+
+    __tablename__ = "contact"
+
+    id: Mapped[uuid.UUID] = _id()
+    taxpayer_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("taxpayer.id"), index=True)
+    role: Mapped[str] = mapped_column(String(20))
+    name: Mapped[str]
+    phone_enc: Mapped[bytes]
+    phone_hash: Mapped[bytes] = mapped_column(index=True)
+    phone_mask: Mapped[str]
+    is_primary: Mapped[bool] = mapped_column(Boolean, default=True)
+    created_at: Mapped[datetime] = _now()
+
+    taxpayer: Mapped[Taxpayer] = relationship(back_populates="contacts")
+
+    __table_args__ = (
+        UniqueConstraint("taxpayer_id", "phone_hash"),
+        Index("contact_one_primary", "taxpayer_id", unique=True, postgresql_where=sql_text("is_primary")),
+    )
+
+
+class Bill(Base):
+    """One debt: a tax of one period with its principal and stored deadline (the stored deadline wins)."""
+
+    __tablename__ = "bill"
+
+    id: Mapped[uuid.UUID] = _id()
+    bill_no: Mapped[str] = mapped_column(unique=True)
+    taxpayer_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("taxpayer.id"), index=True)
+    tax_type: Mapped[str]
+    period: Mapped[str] = mapped_column(String(20))
+    principal: Mapped[Decimal]
+    due_date: Mapped[date] = mapped_column(index=True)
+    nominal_due: Mapped[date | None]
+    status: Mapped[BillStatus] = mapped_column(String(20), default=BillStatus.OPEN, server_default="open")
+    authority_fault: Mapped[bool] = mapped_column(Boolean, default=False, server_default=sql_text("false"))
+    created_at: Mapped[datetime] = _now()
+
+    taxpayer: Mapped[Taxpayer] = relationship(back_populates="bills")
+    payments: Mapped[list[Payment]] = relationship(back_populates="bill", order_by="Payment.paid_on")
+    deferrals: Mapped[list[DeferralApplication]] = relationship(back_populates="bill")
+
+    __table_args__ = (
+        CheckConstraint("principal > 0", name="principal_positive"),
+        CheckConstraint("status in ('open','settled','disputed','withdrawn')", name="status_known"),
+    )
+
+
+class Payment(Base):
+    """Money received for a bill; ``kind`` says whether it was credited to tax or to the late fee."""
+
+    __tablename__ = "payment"
+
+    id: Mapped[uuid.UUID] = _id()
+    payment_no: Mapped[str] = mapped_column(unique=True)
+    bill_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("bill.id"), index=True)
+    paid_on: Mapped[date]
+    amount: Mapped[Decimal]
+    kind: Mapped[str] = mapped_column(String(10), default="tax", server_default="tax")
+    channel: Mapped[str] = mapped_column(String(40))
+    created_at: Mapped[datetime] = _now()
+
+    bill: Mapped[Bill] = relationship(back_populates="payments")
+
+    __table_args__ = (
+        CheckConstraint("amount > 0", name="amount_positive"),
+        CheckConstraint("kind in ('tax','late_fee')", name="kind_known"),
+    )
+
+
+class DeferralApplication(Base):
+    """An application under Art. 31(2); its life cycle is ``tax.deferral.Status``."""
+
+    __tablename__ = "deferral_application"
+
+    id: Mapped[uuid.UUID] = _id()
+    number: Mapped[str] = mapped_column(unique=True)
+    taxpayer_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("taxpayer.id"), index=True)
+    bill_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("bill.id"), index=True)
+    conversation_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("conversation.id"))
+    status: Mapped[str] = mapped_column(String(20), default="draft", server_default="draft")
+    reason: Mapped[str] = mapped_column(String(20))
+    reason_text: Mapped[str]
+    tax_amount: Mapped[Decimal]
+    months: Mapped[int] = mapped_column(Integer)
+    requested_until: Mapped[date]
+    cash: Mapped[Decimal]
+    wages_payable: Mapped[Decimal]
+    social_insurance: Mapped[Decimal]
+    submitted_at: Mapped[datetime | None]
+    decided_at: Mapped[datetime | None]
+    approved_until: Mapped[date | None]
+    decision_note: Mapped[str | None]
+    created_at: Mapped[datetime] = _now()
+
+    taxpayer: Mapped[Taxpayer] = relationship()
+    bill: Mapped[Bill] = relationship(back_populates="deferrals")
+    materials: Mapped[list[DeferralMaterial]] = relationship(back_populates="application")
+
+    __table_args__ = (
+        CheckConstraint(
+            "status in ('draft','submitted','accepted','approved','refused','withdrawn','expired')",
+            name="status_known",
+        ),
+        CheckConstraint("months between 1 and 3", name="months_lawful"),
+        CheckConstraint("reason in ('cash_shortage','force_majeure')", name="reason_known"),
+        Index(
+            "deferral_one_live",
+            "bill_id",
+            unique=True,
+            postgresql_where=sql_text("status in ('draft','submitted','accepted','approved')"),
+        ),
+    )
+
+
+class DeferralMaterial(Base):
+    """A file the applicant gave; the bytes lie in the upload folder under ``sha256``."""
+
+    __tablename__ = "deferral_material"
+
+    id: Mapped[uuid.UUID] = _id()
+    application_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("deferral_application.id"), index=True
+    )
+    conversation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("conversation.id"), index=True)
+    filename: Mapped[str]
+    content_type: Mapped[str] = mapped_column(String(80))
+    size: Mapped[int] = mapped_column(Integer)
+    sha256: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = _now()
+
+    application: Mapped[DeferralApplication | None] = relationship(back_populates="materials")
+
+    __table_args__ = (UniqueConstraint("conversation_id", "sha256"),)
+
+
+class Conversation(Base):
+    """One thread with one taxpayer on one channel."""
+
+    __tablename__ = "conversation"
+
+    id: Mapped[uuid.UUID] = _id()
+    channel: Mapped[str] = mapped_column(String(20))
+    external_id: Mapped[str | None]
+    session_hash: Mapped[bytes | None] = mapped_column(unique=True)
+    owner: Mapped[Owner] = mapped_column(String(10), default=Owner.BOT, server_default="bot")
+    taxpayer_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("taxpayer.id"), index=True)
+    misunderstandings: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    collection_stopped: Mapped[bool] = mapped_column(Boolean, default=False, server_default=sql_text("false"))
+    created_at: Mapped[datetime] = _now()
+    last_message_at: Mapped[datetime] = _now()
+
+    __table_args__ = (
+        UniqueConstraint("channel", "external_id"),
+        CheckConstraint("owner in ('bot','queue','agent','closed')", name="owner_known"),
+    )
+
+
+class Message(Base):
+    """One bubble. ``text`` never holds an identity number, phone or code: those are replaced on the way in."""
+
+    __tablename__ = "message"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    conversation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("conversation.id"))
+    sender: Mapped[str] = mapped_column(String(10))
+    client_id: Mapped[str | None] = mapped_column(String(64))
+    text: Mapped[str]
+    payload: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=sql_text("'{}'::jsonb"))
+    state: Mapped[MessageState] = mapped_column(String(10), default=MessageState.ANSWERED)
+    reply_to: Mapped[int | None] = mapped_column(ForeignKey("message.id"))
+    created_at: Mapped[datetime] = _now()
+
+    __table_args__ = (
+        UniqueConstraint("conversation_id", "client_id"),
+        Index("message_thread", "conversation_id", "id"),
+        Index("message_pending", "id", postgresql_where=sql_text("state = 'pending'")),
+        CheckConstraint("sender in ('taxpayer','bot','agent','system')", name="sender_known"),
+        CheckConstraint("state in ('pending','answered','failed')", name="state_known"),
+    )
+
+
+class Secret(Base):
+    """An identity number, phone or code typed into a conversation, kept encrypted behind a placeholder."""
+
+    __tablename__ = "secret"
+
+    id: Mapped[uuid.UUID] = _id()
+    conversation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("conversation.id"))
+    placeholder: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[str] = mapped_column(String(20))
+    value_enc: Mapped[bytes]
+    value_mask: Mapped[str]
+    created_at: Mapped[datetime] = _now()
+
+    __table_args__ = (UniqueConstraint("conversation_id", "placeholder"),)
+
+
+class Verification(Base):
+    """One attempt to prove identity. An unknown identifier gets a row too, so that nobody can tell them apart."""
+
+    __tablename__ = "verification"
+
+    id: Mapped[uuid.UUID] = _id()
+    conversation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("conversation.id"), index=True)
+    taxpayer_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("taxpayer.id"), index=True)
+    state: Mapped[str] = mapped_column(String(10), default="pending", server_default="pending")
+    code_hash: Mapped[bytes | None]
+    code_expires_at: Mapped[datetime | None]
+    misses: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    verified_at: Mapped[datetime | None]
+    valid_until: Mapped[datetime | None]
+    created_at: Mapped[datetime] = _now()
+
+    __table_args__ = (
+        CheckConstraint("state in ('pending','verified','locked','superseded')", name="state_known"),
+    )
+
+
+class OutboxSms(Base):
+    """A text message handed to the carrier; in the demo the outbox page shows it."""
+
+    __tablename__ = "outbox_sms"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(20))
+    phone_enc: Mapped[bytes]
+    phone_mask: Mapped[str]
+    body_enc: Mapped[bytes]
+    created_at: Mapped[datetime] = _now()
+
+
+class Promise(Base):
+    """A day the taxpayer named for paying, confirmed by them."""
+
+    __tablename__ = "promise"
+
+    id: Mapped[uuid.UUID] = _id()
+    taxpayer_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("taxpayer.id"), index=True)
+    conversation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("conversation.id"))
+    bill_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("bill.id"))
+    promised_on: Mapped[date]
+    status: Mapped[str] = mapped_column(String(10), default="open", server_default="open")
+    created_at: Mapped[datetime] = _now()
+
+    __table_args__ = (
+        CheckConstraint("status in ('open','kept','broken','replaced')", name="status_known"),
+        Index("promise_one_open", "taxpayer_id", unique=True, postgresql_where=sql_text("status = 'open'")),
+    )
+
+
+class CaseKind(StrEnum):
+    """What a case asks an officer to look into."""
+
+    DISPUTE = "dispute"
+    PAYMENT_CHECK = "payment_check"
+    COMPLAINT = "complaint"
+    CALLBACK = "callback"
+
+
+class Case(Base):
+    """A piece of work for an officer: a dispute, a payment to check, a complaint, a callback to make."""
+
+    __tablename__ = "case"
+
+    id: Mapped[uuid.UUID] = _id()
+    number: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[CaseKind] = mapped_column(String(20), index=True)
+    conversation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("conversation.id"), index=True)
+    taxpayer_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("taxpayer.id"), index=True)
+    bill_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("bill.id"))
+    statement: Mapped[str]
+    details: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=sql_text("'{}'::jsonb"))
+    due_at: Mapped[datetime | None]
+    status: Mapped[str] = mapped_column(String(10), default="open", server_default="open")
+    created_at: Mapped[datetime] = _now()
+
+    __table_args__ = (
+        CheckConstraint("kind in ('dispute','payment_check','complaint','callback')", name="kind_known"),
+        CheckConstraint("status in ('open','done','dropped')", name="status_known"),
+    )
+
+
+class ContactExclusion(Base):
+    """A reason not to contact: the taxpayer opted out, or the number belongs to somebody else."""
+
+    __tablename__ = "contact_exclusion"
+
+    id: Mapped[uuid.UUID] = _id()
+    kind: Mapped[str] = mapped_column(String(20))
+    conversation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("conversation.id"))
+    taxpayer_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("taxpayer.id"))
+    created_at: Mapped[datetime] = _now()
+
+    __table_args__ = (
+        UniqueConstraint("conversation_id", "kind"),
+        CheckConstraint("kind in ('opt_out','wrong_person')", name="kind_known"),
+    )
+
+
+class HandoffTicket(Base):
+    """A conversation waiting for a human, with the reason and the words that led there."""
+
+    __tablename__ = "handoff_ticket"
+
+    id: Mapped[uuid.UUID] = _id()
+    number: Mapped[str] = mapped_column(unique=True)
+    conversation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("conversation.id"))
+    taxpayer_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("taxpayer.id"))
+    reason: Mapped[str] = mapped_column(String(40))
+    skill: Mapped[str] = mapped_column(String(20))
+    priority: Mapped[int] = mapped_column(Integer)
+    summary: Mapped[str]
+    trigger_text: Mapped[str]
+    status: Mapped[str] = mapped_column(String(10), default="waiting", server_default="waiting")
+    created_at: Mapped[datetime] = _now()
+    closed_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("status in ('waiting','assigned','closed')", name="status_known"),
+        Index(
+            "ticket_one_open", "conversation_id", unique=True, postgresql_where=sql_text("status <> 'closed'")
+        ),
+    )
+
+
+class AuditEvent(Base):
+    """One link of the append-only chain: ``hash`` covers the row and ``prev_hash``; a trigger forbids change."""
+
+    __tablename__ = "audit_event"
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    action: Mapped[str] = mapped_column(String(60), index=True)
+    subject: Mapped[str]
+    detail: Mapped[dict[str, Any]]
+    prev_hash: Mapped[bytes]
+    hash: Mapped[bytes] = mapped_column(unique=True)
+
+
+class AuditHead(Base):
+    """Where the audit chain ends; one row, moved on by a trigger when an event is added."""
+
+    __tablename__ = "audit_head"
+
+    one: Mapped[bool] = mapped_column(Boolean, primary_key=True)
+    event_id: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[bytes]
+
+    __table_args__ = (CheckConstraint("one", name="only_one"),)

@@ -70,6 +70,8 @@ class Turn:
     entities: tuple[Entity, ...]
     slots: Mapping[str, Any]
     active_loop: str | None
+    fresh: bool = True
+    """Whether these words have not been acted on yet; false when a form is come back to within the same turn."""
 
     @classmethod
     def from_tracker(cls, tracker: Tracker) -> Turn:
@@ -99,6 +101,7 @@ class Turn:
             entities=found,
             slots=dict(tracker.slots),
             active_loop=str(loop) if loop else None,
+            fresh=_is_fresh(tracker.events, str(loop) if loop else None),
         )
 
     def all(self, kind: str) -> tuple[Entity, ...]:
@@ -113,6 +116,21 @@ class Turn:
     def slot(self, name: str) -> Any:
         """Slot value or ``None``."""
         return self.slots.get(name)
+
+
+def _is_fresh(events: Sequence[Event], form: str | None) -> bool:
+    """Whether nothing but the form itself has run since the taxpayer spoke.
+
+    Rasa asks a form's validation action again when it comes back to the form after another action.
+    """
+    for event in reversed(events):
+        if event["event"] == "user":
+            return True
+        if event["event"] == "action_execution_rejected":
+            return False
+        if event["event"] == "action" and event.get("name") != form:
+            return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

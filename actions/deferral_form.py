@@ -207,8 +207,8 @@ class DeferralForm(JourneyForm):
             for e in reply.events
             if e["event"] == "slot" and e["name"] in before and before[e["name"]] is not None
         }
-        debt = await _chosen(ctx)
-        if debt is None or not changed or None in changed.values() or before["def_social"] is None:
+        debt = await _chosen(ctx) if changed else None
+        if debt is None or None in changed.values() or before["def_social"] is None:
             return reply
         return reply + Reply((_test_bubble({**ctx.turn.slots, **changed}, debt),))
 

@@ -25,6 +25,9 @@ REQUESTED = "requested_slot"
 LEAVES = frozenset({"cancel", "request_human", "opt_out", "wrong_person", "distress"})
 """Wishes that always win over reading the words as an answer."""
 
+SURE = 0.6
+"""Confidence below which a wish to leave yields to words that answer the question."""
+
 QUESTIONS = frozenset(
     {
         "ask_identity_of_bureau", "suspect_fraud", "ask_balance", "ask_due_date", "ask_late_fee_amount",
@@ -111,10 +114,12 @@ class JourneyForm(Capability):
         turn = ctx.turn
         requested = turn.slot(REQUESTED)
         step = self.steps.get(requested) if requested else None
-        if step is None:
+        if step is None or not turn.fresh:
             return Reply()
         if self._is_other_wish(turn, step):
-            return self._reject()
+            unsure = turn.intent in LEAVES and turn.confidence < SURE
+            reading = await step.read(ctx) if unsure else None
+            return await self._apply(ctx, step, reading) if isinstance(reading, Filled) else self._reject()
         if turn.intent == "correct_answer" and not step.free_text:
             return await self._correct(ctx, str(requested))
         reading = await step.read(ctx)
@@ -132,9 +137,9 @@ class JourneyForm(Capability):
         if turn.intent in self.own_intents:
             return False
         if turn.intent in LEAVES:
-            return not step.free_text or turn.confidence >= 0.6
+            return not step.free_text or turn.confidence >= SURE
         if step.free_text:
-            return turn.intent == "repeat" and turn.confidence >= 0.6
+            return turn.intent == "repeat" and turn.confidence >= SURE
         return turn.intent in QUESTIONS and not bare(turn)
 
     def _reject(self) -> Reply:

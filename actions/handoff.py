@@ -159,10 +159,11 @@ def queue_words(ticket: Ticket, at: datetime) -> str:
 async def hand_off(ctx: Context, reason: Reason, lead: str = "好的，我给您转人工。") -> Reply:
     """Open (or find) the ticket, say where it stands, offer a callback; any form is left."""
     ticket = await open_ticket(ctx, reason)
-    if not ticket.new:
-        lead = "您的问题已经在人工队列里了。"
+    if not ticket.new and reason in (Reason.ASKED, Reason.NOT_UNDERSTOOD):
+        lead = "您已经在人工队列里了。"
+    seen = "刚才的对话坐席都能看到，不用再说一遍。等候时您可以接着问我。" if ticket.new else ""
     return Reply.say(
-        f"{lead}{queue_words(ticket, ctx.now)}刚才的对话坐席都能看到，不用再说一遍。等候时您可以接着问我。",
+        f"{lead}{queue_words(ticket, ctx.now)}{seen}",
         buttons=[Button("让人工给我回电", "请人工给我回电话"), Button("继续问税铃", "我还想问别的")],
         events=[ActiveLoop(None), SlotSet("requested_slot", None)],
     )

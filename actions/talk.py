@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from actions.answer import quote
 from actions.core import Bubble, Button, Capability, Context, Reply
 from actions.facts import StoredFact
-from actions.forms import leave
+from actions.forms import SURE, leave
 from actions.gate import PENDING
 from actions.handoff import Reason, hand_off
 from store import audit
@@ -167,7 +167,15 @@ class OptOut(Capability):
     action_name = "action_opt_out"
 
     async def handle(self, ctx: Context) -> Reply:
-        """Note it at once, without argument."""
+        """Note it at once, without argument; ask only when it may have been something else."""
+        if ctx.turn.confidence < SURE:
+            return Reply.say(
+                "您是希望以后不再给您打提醒电话、发提醒信息，对吗？",
+                buttons=[
+                    Button("对，别再联系我", "对，以后不要再给我打电话发信息了"),
+                    Button("不是", "不是这个意思"),
+                ],
+            )
         await _exclude(ctx, "opt_out")
         return Reply.say(
             "好的，已经记下，以后不再给您打提醒电话、发提醒信息。依法要送达的文书还会按规定送达。想查什么，您随时可以来问我。",

@@ -12,6 +12,11 @@ import httpx
 from chat.incoming import defuse
 from chat.ports import Answer, DialogueUnavailable
 
+SILENT = Answer(
+    "这句我没答上来，请换个说法再问一次，或者转人工。", ({"title": "转人工", "payload": "转人工"},)
+)
+"""Said when the dialogue ends a turn without a word: nobody is left without an answer."""
+
 
 class RasaDialogue:
     """Speaks to ``bot.channel``; safe to repeat, because the channel answers a message id only once."""
@@ -38,7 +43,7 @@ class RasaDialogue:
             messages = response.json()["messages"]
         except (httpx.HTTPError, ValueError, KeyError) as error:
             raise DialogueUnavailable(type(error).__name__) from error
-        return [_answer(m) for m in messages if m.get("text") or m.get("custom", {}).get("show")]
+        return [_answer(m) for m in messages if m.get("text") or m.get("custom", {}).get("show")] or [SILENT]
 
     async def healthy(self) -> bool:
         """Whether Rasa answers and has its model."""

@@ -103,6 +103,7 @@ class _Account:
 class _Postmaster:
     pid: int
     socket_dir: Path
+    ready: bool
 
 
 def start(data_dir: Path) -> EmbeddedServer:
@@ -118,7 +119,7 @@ def start(data_dir: Path) -> EmbeddedServer:
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         with _locked(data_dir):
-            running = _running(pgdata)
+            running = _settled(pgdata)
             if running is None:
                 account = _account(pgdata)
                 _check_version(pgdata)
@@ -151,7 +152,7 @@ def stop(data_dir: Path) -> None:
     if not pgdata.exists():
         return
     with _locked(data_dir):
-        running = _running(pgdata)
+        running = _alive(pgdata)
         if running is None:
             return
         account = _account(pgdata)
@@ -224,6 +225,13 @@ def _account(pgdata: Path) -> _Account:
             raise EmbeddedServerError(
                 f"数据目录 {pgdata} 属于另一个系统用户（uid {owner}）。请用当初的用户启动，或换一个 SHUILING_DATA_DIR。"
             )
+        try:
+            pwd.getpwuid(os.geteuid())
+        except KeyError:
+            raise EmbeddedServerError(
+                f"当前用户（uid {os.geteuid()}）没有登记在系统里（/etc/passwd），内置数据库无法启动。"
+                "请换一个有名字的用户，或设置 DATABASE_URL 使用自己的数据库。"
+            ) from None
         return _Account(os.geteuid(), os.getegid(), switch=False)
     if pgdata.exists() and pgdata.stat().st_uid != 0:
         owner_stat = pgdata.stat()
@@ -363,15 +371,33 @@ def _start_log(pgdata: Path) -> str:
 
 
 def _running(pgdata: Path) -> _Postmaster | None:
+    """The live server of ``pgdata`` once it accepts connections."""
+    found = _alive(pgdata)
+    return found if found and found.ready else None
+
+
+def _alive(pgdata: Path) -> _Postmaster | None:
     """The live server of ``pgdata``; a process that only inherited a dead server's number does not count."""
     try:
-        lines = (pgdata / "postmaster.pid").read_text().splitlines()
+        lines = [line.strip() for line in (pgdata / "postmaster.pid").read_text().splitlines()]
     except FileNotFoundError:
         return None
-    if len(lines) < 8 or not lines[0].strip().isdigit() or lines[7].strip() != "ready":
+    except PermissionError as error:
+        raise EmbeddedServerError(f"无法读取 {pgdata}：请始终用同一个系统用户启动。") from error
+    if not lines or not lines[0].isdigit() or not _serves(int(lines[0]), pgdata):
         return None
-    pid = int(lines[0])
-    return _Postmaster(pid, Path(lines[4])) if _serves(pid, pgdata) else None
+    lines += [""] * (8 - len(lines))
+    return _Postmaster(int(lines[0]), Path(lines[4]), ready=lines[7] == "ready")
+
+
+def _settled(pgdata: Path) -> _Postmaster | None:
+    """Like :func:`_running`, after waiting for a server that is still recovering from a crash."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while (found := _alive(pgdata)) and not found.ready:
+        if time.monotonic() > deadline:
+            raise EmbeddedServerError(f"内置数据库仍在恢复中，请稍后再启动。日志在 {pgdata / 'log'}。")
+        time.sleep(0.2)
+    return found
 
 
 def _serves(pid: int, pgdata: Path) -> bool:
@@ -387,14 +413,9 @@ def _serves(pid: int, pgdata: Path) -> bool:
 
 def _clear_stale(pgdata: Path, socket_dir: Path) -> None:
     """Remove the lock files of a server that was killed; PostgreSQL itself balks when its number lives on elsewhere."""
-    pid_file = pgdata / "postmaster.pid"
-    try:
-        first = pid_file.read_text().split("\n", 1)[0].strip()
-    except FileNotFoundError:
-        first = ""
-    if first.isdigit() and _serves(int(first), pgdata):
+    if _alive(pgdata):
         return
-    pid_file.unlink(missing_ok=True)
+    (pgdata / "postmaster.pid").unlink(missing_ok=True)
     for name in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock"):
         (socket_dir / name).unlink(missing_ok=True)
 

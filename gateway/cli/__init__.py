@@ -21,6 +21,12 @@ def load_settings() -> Settings:
         print("设置有误：", file=sys.stderr)
         for problem in error.errors(include_url=False, include_input=False):
             where = ".".join(str(part) for part in problem["loc"])
-            name = "" if not where else f"SHUILING_{where.upper()}：" if where != "DATABASE_URL" else f"{where}："
+            name = (
+                ""
+                if not where
+                else f"SHUILING_{where.upper()}："
+                if where != "DATABASE_URL"
+                else f"{where}："
+            )
             print(f"  {name}{problem['msg'].removeprefix('Value error, ')}", file=sys.stderr)
         raise SystemExit(2) from None

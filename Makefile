@@ -1,0 +1,35 @@
+# 税铃 Shuiling. `make` alone lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON := .venv/bin/python
+SHUILING := .venv/bin/shuiling
+TYPED := tax store kb actions chat gateway bot/parsing
+PYTEST_ARGS ?=
+
+.PHONY: help setup train serve test lint bench-chat clean
+
+help: ## 列出所有命令 · list the commands
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## 准备环境和系统软件包 · prepare environments and system packages
+	@scripts/setup.sh
+
+train: setup ## 训练语义模型（输入有变化时）· train the Rasa model when its inputs changed
+	@$(SHUILING) train
+
+serve: setup ## 启动税铃，Ctrl-C 停止 · start everything, Ctrl-C stops it
+	@exec $(SHUILING) serve
+
+test: train ## 运行全部测试 · run every test
+	$(PYTHON) -m pytest $(PYTEST_ARGS)
+
+lint: setup ## 静态检查：ruff、mypy、import-linter · static checks
+	.venv/bin/ruff check .
+	.venv/bin/mypy $(TYPED)
+	.venv/bin/lint-imports
+
+bench-chat: train ## 对话性能表 · the chat bench table
+	$(PYTHON) -m tests.load.bench_chat
+
+clean: ## 删除环境、模型和缓存，保留 var/ 数据 · remove environments, models and caches, keep the data in var/
+	rm -rf .venv .venv-rasa .cache .rasa models .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,308 @@
+"""``shuiling serve``: the database, the model, Rasa and the gateway, brought up in the right order and ended together."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from gateway.processes import AlreadyRunningError, fetch, port_is_free, single_instance
+from gateway.rasa_process import loopback, serve_command, serve_environment
+from gateway.settings import ROOT, Settings
+from gateway.supervisor import ChildSpec, GaveUpError, Report, RestartPolicy, Supervisor
+from gateway.training import TrainingError, ensure_model, ready_model
+from store import demo, embedded, migrate
+from store.crypto import FieldCipher
+from store.databases import ensure_databases, plain_url, rasa_url
+from store.engine import make_engine, make_sessions
+
+READY_TIMEOUT_S = 240
+_BEAT_S = 5
+_DATABASE_WATCH_S = 1.0
+
+
+class StartError(RuntimeError):
+    """It cannot start; the text (Chinese) says why and what to do."""
+
+
+def run(settings: Settings, report: Report) -> int:
+    """Serve until SIGINT or SIGTERM; exit code 0 when told to stop, 1 when a part gave up, 2 when it cannot start."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        with single_instance(settings.data_dir / "serve.lock"):
+            return asyncio.run(_serve(settings, report))
+    except AlreadyRunningError as error:
+        who = f"（进程 {error.pid}）" if error.pid else ""
+        report(
+            f"✗ 数据目录 {settings.data_dir} 已有一个税铃在运行{who}。"
+            "请先停止它，或另设 SHUILING_DATA_DIR、SHUILING_PORT 和 SHUILING_RASA_PORT。"
+        )
+        return 2
+    except (StartError, TrainingError, embedded.EmbeddedServerError) as error:
+        report(f"✗ {error}")
+        return 2
+    except (SQLAlchemyError, OSError, RuntimeError, ValueError) as error:
+        report(f"✗ {type(error).__name__}：{error}")
+        return 1
+
+
+async def _serve(settings: Settings, report: Report) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    product = _Product(settings, report)
+    rising = asyncio.create_task(product.up())
+    stopped = asyncio.create_task(stop.wait())
+    failed = asyncio.create_task(product.supervisor.failed())
+    try:
+        await asyncio.wait({rising, stopped, failed}, return_when=asyncio.FIRST_COMPLETED)
+        if rising.done():
+            rising.result()
+            await asyncio.wait({stopped, failed}, return_when=asyncio.FIRST_COMPLETED)
+        if failed.done():
+            failed.result()
+        return 0
+    except GaveUpError as error:
+        report(f"✗ {error}")
+        return 1
+    finally:
+        for task in (rising, stopped, failed):
+            task.cancel()
+        await asyncio.gather(rising, stopped, failed, return_exceptions=True)
+        await product.down()
+
+
+class _Product:
+    """Everything that runs, from the ports to the last process."""
+
+    def __init__(self, settings: Settings, report: Report) -> None:
+        self._settings = settings
+        self._began = time.monotonic()
+        self._report = report
+        self._cancelled = threading.Event()
+        self.supervisor = Supervisor(report, self._write_state)
+        self._guardian: subprocess.Popen[bytes] | None = None
+        self._url = ""
+        self._state = settings.data_dir / "serve.json"
+
+    async def up(self) -> None:
+        """Start everything and say so once it all answers."""
+        self._check_ports()
+        self._say("启动数据库 …")
+        self._url = await self._database()
+        prepared = asyncio.create_task(self._prepare(self._url))
+        try:
+            # Rasa takes longest, so it does not wait for the migrations.
+            self.supervisor.start(self._rasa(await self._model()))
+            await prepared
+        finally:
+            prepared.cancel()
+        self.supervisor.start(self._gateway())
+        await self._until_ready()
+        self._report(banner(self._settings, time.monotonic() - self._began))
+
+    async def down(self) -> None:
+        """End everything, whatever was reached."""
+        self._report("正在停止 …")
+        self._cancelled.set()
+        await self.supervisor.stop()
+        if self._guardian is not None:
+            await asyncio.to_thread(embedded.stop, self._settings.data_dir)
+            self._guardian.kill()
+            self._guardian.wait()
+        self._state.unlink(missing_ok=True)
+        self._report("已停止。")
+
+    def _check_ports(self) -> None:
+        settings = self._settings
+        for host, port, name, what in (
+            (settings.host, settings.port, "SHUILING_PORT", "网关"),
+            ("127.0.0.1", settings.rasa_port, "SHUILING_RASA_PORT", "Rasa"),
+        ):
+            if not port_is_free(host, port):
+                raise StartError(
+                    f"{what}需要的地址 {host}:{port} 无法使用，可能已被占用。请停止占用它的程序，或把 {name} 设为别的端口。"
+                )
+        if settings.port == settings.rasa_port:
+            raise StartError("SHUILING_PORT 和 SHUILING_RASA_PORT 不能相同。")
+
+    async def _database(self) -> str:
+        settings = self._settings
+        if settings.database_url is not None:
+            await asyncio.to_thread(ensure_databases, settings.database_url)
+            return plain_url(settings.database_url)
+        self._guardian = _guardian(settings.data_dir)
+        server = await asyncio.to_thread(embedded.start, settings.data_dir)
+        self.supervisor.also(asyncio.create_task(self._keep_database()))
+        return server.url
+
+    async def _keep_database(self) -> None:
+        """Restart the embedded database when it is gone."""
+        policy = RestartPolicy()
+        data_dir = self._settings.data_dir
+        began = time.monotonic()
+        while True:
+            await asyncio.sleep(_DATABASE_WATCH_S)
+            if await asyncio.to_thread(embedded.is_running, data_dir):
+                continue
+            now = time.monotonic()
+            pause = policy.crashed(now, now - began)
+            if pause is None:
+                raise GaveUpError(f"内置数据库反复退出，不再重启。日志在 {data_dir / 'pg' / 'log'}。")
+            self._report(f"内置数据库意外退出，{pause:g} 秒后重启。")
+            await asyncio.sleep(pause)
+            began = time.monotonic()
+            try:
+                await asyncio.to_thread(embedded.start, data_dir)
+            except embedded.EmbeddedServerError as error:
+                self._report(str(error))
+
+    async def _model(self) -> Path:
+        if (found := ready_model(self._settings)) is None:
+            self._say("模型需要训练")
+            return await asyncio.to_thread(ensure_model, self._settings, self._say, self._cancelled)
+        return found
+
+    async def _prepare(self, url: str) -> None:
+        """Migrations, and the fictional taxpayers when the store is empty."""
+        await asyncio.to_thread(migrate.upgrade, url)
+        if not self._settings.demo:
+            return
+        cipher = await asyncio.to_thread(
+            FieldCipher.from_settings,
+            self._settings.field_keys.get_secret_value(),
+            self._settings.lookup_key.get_secret_value(),
+        )
+        engine = make_engine(url, pool_size=1)
+        try:
+            async with make_sessions(engine)() as session, session.begin():
+                added = await demo.seed(session, cipher, today(self._settings))
+        finally:
+            await engine.dispose()
+        if added:
+            self._say(f"已写入 {added} 位虚构的纳税人（演示数据）")
+
+    def _rasa(self, model: Path) -> ChildSpec:
+        settings = self._settings
+        return ChildSpec(
+            name="rasa",
+            title="对话引擎 Rasa",
+            command=tuple(serve_command(settings, model)),
+            environment=serve_environment(settings, rasa_url(self._url)),
+            cwd=ROOT,
+            log=log_dir(settings) / "rasa.log",
+            health_url=f"{settings.rasa_url}/",
+        )
+
+    def _gateway(self) -> ChildSpec:
+        settings = self._settings
+        command = (
+            sys.executable, "-m", "uvicorn", "gateway.app:create_app", "--factory",
+            "--host", settings.host,
+            "--port", str(settings.port),
+            "--log-level", "warning",
+            "--no-access-log",
+            "--timeout-graceful-shutdown", "5",
+        )  # fmt: skip
+        return ChildSpec(
+            name="gateway",
+            title="网关",
+            command=command,
+            environment=self._gateway_environment(),
+            cwd=ROOT,
+            log=log_dir(settings) / "gateway.log",
+            health_url=f"{local_url(settings)}/healthz",
+        )
+
+    def _gateway_environment(self) -> dict[str, str]:
+        return os.environ | {
+            "DATABASE_URL": self._url,
+            "SHUILING_DATA_DIR": str(self._settings.data_dir.resolve()),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    async def _until_ready(self) -> None:
+        self._say("启动对话引擎和网关 …")
+        url = f"{local_url(self._settings)}/readyz"
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        beat = time.monotonic() + _BEAT_S
+        answer = ""
+        while time.monotonic() < deadline:
+            status, answer = await asyncio.to_thread(fetch, url, 5)
+            if status == 200:
+                return
+            if time.monotonic() >= beat:
+                beat += _BEAT_S
+                self._say("等待就绪 …")
+            await asyncio.sleep(0.25)
+        raise GaveUpError(f"{READY_TIMEOUT_S} 秒内没有就绪：{answer}\n日志在 {log_dir(self._settings)}。")
+
+    def _write_state(self) -> None:
+        """Tell other processes of this machine where everything is."""
+        state = {
+            "pid": os.getpid(),
+            "url": local_url(self._settings),
+            "rasa_url": self._settings.rasa_url,
+            "children": {name: child.pid for name, child in self.supervisor.children.items()},
+        }
+        if self._guardian is not None:
+            state["database_url"] = self._url
+        fresh = self._state.with_suffix(".new")
+        fresh.write_text(json.dumps(state))
+        fresh.replace(self._state)
+
+    def _say(self, text: str) -> None:
+        self._report(f"[{time.monotonic() - self._began:5.1f} 秒] {text}")
+
+
+def _guardian(data_dir: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "gateway.guardian", str(data_dir)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def today(settings: Settings) -> date:
+    """The fixed day of the settings, else the real one in Asia/Shanghai."""
+    return settings.today or datetime.now(ZoneInfo("Asia/Shanghai")).date()
+
+
+def local_url(settings: Settings) -> str:
+    """The gateway's address from this machine."""
+    return f"http://{loopback(settings.host)}:{settings.port}"
+
+
+def log_dir(settings: Settings) -> Path:
+    """Where the children's output goes."""
+    return settings.data_dir / "log"
+
+
+def banner(settings: Settings, took_s: float) -> str:
+    """What is printed once everything answers."""
+    url = local_url(settings)
+    rows = [("对话页面", f"{url}/")]
+    if settings.demo:
+        rows.append(("短信收件箱（演示）", f"{url}/demo/outbox.html"))
+    rows += [("健康状态", f"{url}/readyz"), ("日志目录", str(log_dir(settings)))]
+    width = max(_columns(name) for name, _ in rows)
+    line = "─" * 64
+    body = "\n".join(f"  {name}{' ' * (width - _columns(name))}  {value}" for name, value in rows)
+    return f"{line}\n  税铃已就绪，用时 {took_s:.0f} 秒。按 Ctrl-C 停止。\n\n{body}\n{line}"
+
+
+def _columns(text: str) -> int:
+    return sum(2 if ord(character) > 0x2E7F else 1 for character in text)

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from gateway.settings import Settings
+from gateway.training import ensure_model
+from tests.support.stack import TODAY, Stack, data_folder
+
+
+@pytest.fixture(scope="session")
+def trained_model() -> Path:
+    """The Rasa model of the present inputs, in the project's own ``models/``; trained when missing."""
+    return ensure_model(Settings())
+
+
+@pytest.fixture(scope="session")
+def stack(trained_model: Path) -> Iterator[Stack]:
+    """The whole product, as ``shuiling serve`` runs it: real PostgreSQL with the demo data, real Rasa, the gateway."""
+    with data_folder() as folder, Stack(folder) as running:
+        yield running
+
+
+@pytest.fixture
+def today() -> date:
+    return TODAY

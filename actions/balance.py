@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from actions.core import Bubble, Button, Capability, Context, Reply
+from actions.deferral_rules import applicable
 from actions.facts import BillFact, Fact, SumFact
 from actions.gate import require_proof
 from actions.phrases import bill_name, day, yuan
@@ -58,7 +59,7 @@ class Balance(Capability):
         if overdue:
             buttons.insert(0, Button("滞纳金多少", "我的滞纳金是多少"))
             buttons.append(Button("我缴过了", "我已经缴过了"))
-        if any(not d.is_overdue(ctx.today) and d.is_tax for d in open_debts):
+        if applicable(open_debts, ctx.today):
             buttons.append(Button("资金紧张，想延期", "我想申请延期缴纳"))
         if any(not d.is_tax for d in open_debts):
             text += "\n社会保险费的滞纳金按社会保险法另算，我不替您算，可以转人工。"

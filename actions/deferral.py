@@ -15,7 +15,7 @@ from actions.deferral_rules import DEFERRAL_FORM, DEFERRAL_SLOTS, applicable, re
 from actions.facts import BillFact
 from actions.forms import Filled, JourneyForm, Reading, Step, begin
 from actions.gate import require_proof
-from actions.handoff import Reason, open_ticket, queue_words
+from actions.handoff import Reason, hand_off, open_ticket, queue_words
 from actions.phrases import bill_name, day, yuan
 from store import audit
 from store.debts import debts_of
@@ -51,6 +51,11 @@ class StartDeferral(Capability):
         debts = await debts_of(ctx.session, who)
         choices = applicable(debts, ctx.today)
         if not choices:
+            owed = [d for d in debts if d.is_open()]
+            if owed and not any(d.is_tax for d in owed):
+                return await hand_off(
+                    ctx, Reason.SOCIAL_INSURANCE, "社会保险费缓缴不按税款延期的规定办，我请人工来答。"
+                )
             blocked = [d for d in debts if d.is_overdue(ctx.today) and d.is_tax]
             has_live = any(
                 d.pending or (d.approved and ctx.today <= d.payable_until) for d in debts if d.is_open()
@@ -168,7 +173,7 @@ class DeferralStatus(Capability):
         if status is Status.APPROVED and latest.approved_until:
             words += f"批准延期到{day(latest.approved_until, ctx.today)}。"
         if latest.decision_note and status is Status.REFUSED:
-            words += f"原因：{latest.decision_note}。对结果有疑问可以转人工。"
+            words += f"原因：{latest.decision_note.rstrip('。')}。对结果有疑问可以转人工。"
         words += late_fee_effect(status).text
         buttons = [Button("转人工", "转人工")]
         if status in (Status.SUBMITTED, Status.ACCEPTED):

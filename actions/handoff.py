@@ -147,6 +147,8 @@ async def open_ticket(ctx: Context, reason: Reason, trigger: str | None = None) 
 
 def queue_words(ticket: Ticket, at: datetime) -> str:
     """The state of the queue as it is: place, office hours, no promise of a waiting time."""
+    if not ticket.new:
+        return f"人工服务单号{ticket.number}已经在排队，{'排在最前面' if ticket.ahead == 0 else f'前面还有{ticket.ahead}位'}。"
     place = "您排在最前面" if ticket.ahead == 0 else f"您前面还有{ticket.ahead}位"
     if staffed(at):
         return f"人工服务单号{ticket.number}，{place}，坐席会按顺序接进来。要等多久我说不准。"
@@ -160,7 +162,7 @@ async def hand_off(ctx: Context, reason: Reason, lead: str = "好的，我给您
     """Open (or find) the ticket, say where it stands, offer a callback; any form is left."""
     ticket = await open_ticket(ctx, reason)
     if not ticket.new and reason in (Reason.ASKED, Reason.NOT_UNDERSTOOD):
-        lead = "您已经在人工队列里了。"
+        lead = "好的，不用重新排队。"
     seen = "刚才的对话坐席都能看到，不用再说一遍。等候时您可以接着问我。" if ticket.new else ""
     return Reply.say(
         f"{lead}{queue_words(ticket, ctx.now)}{seen}",

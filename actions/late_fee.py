@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
@@ -15,6 +16,7 @@ from actions.handoff import Reason, open_ticket, queue_words
 from actions.phrases import bill_name, day, yuan
 from actions.values import first_amount, first_date
 from store.debts import Debt, debts_of
+from store.models import BillStatus
 from tax.late_fee import LateFeeQuery, LateFeeResult, compute, explain_table
 
 ASKED_ON = "asked_on"
@@ -71,6 +73,13 @@ class LateFeeAmount(Capability):
             return Reply((Bubble(words, (Button("怎么缴", "怎么缴税"),)), *replies))
         capped = [d for d in late if _has(d.late_fee(on), "fee_reaches_tax")]
         told = [d for d in late if d not in capped]
+        if any(_has(d.late_fee(on), "below_one_yuan") for d in told):
+            ticket = await open_ticket(ctx, Reason.SMALL_AMOUNT)
+            replies.append(
+                Bubble(
+                    f"不足一元的怎么处理，要由税务机关确认，我已经请人工核实。{queue_words(ticket, ctx.now)}"
+                )
+            )
         if capped:
             ticket = await open_ticket(ctx, Reason.FEE_REACHES_TAX)
             names = "、".join(bill_name(d) for d in capped)
@@ -106,7 +115,7 @@ def _has(result: LateFeeResult, code: str) -> bool:
 
 def _fee_bubble(debt: Debt, on: date, today: date) -> Bubble:
     result = debt.late_fee(on)
-    when = "到今天" if on == today else f"如果{day(on, today)}缴"
+    when = "到今天" if on == today else f"如果{day(on, today)}缴，"
     total = debt.unpaid + result.late_fee - debt.late_fee_paid
     words = (
         f"{bill_name(debt)}，{when}滞纳{result.days}天，滞纳金{yuan(result.late_fee)}，"
@@ -114,10 +123,10 @@ def _fee_bubble(debt: Debt, on: date, today: date) -> Bubble:
     )
     if debt.late_fee_paid > 0:
         words += f"其中已缴滞纳金{yuan(debt.late_fee_paid)}。"
-    if debt.unpaid > 0:
+    if debt.status is BillStatus.DISPUTED:
+        words += "这笔您提过异议，以核实结果为准。"
+    elif debt.unpaid > 0:
         words += "税款早缴一天，就少算一天。"
-    if _has(result, "below_one_yuan"):
-        words += "不足一元的部分怎么处理，请以主管税务机关为准，可以转人工确认。"
     if _has(result, "provisional_calendar"):
         words += "这个期限涉及的节假日安排还没公布，先按现有信息推算。"
     rows = explain_table(result)
@@ -143,7 +152,7 @@ def example(principal: Decimal, days: int, today: date) -> LateFeeResult:
 def _example(turn: Turn, today: date) -> Reply | None:
     """A worked example if the taxpayer named a sum and how many days late."""
     principal = first_amount(turn)
-    days = _days(turn)
+    days = _days(turn, today)
     if principal is None or principal <= 0 or days is None or not 0 < days <= MAX_EXAMPLE_DAYS:
         return None
     result = example(principal, days, today)
@@ -161,7 +170,11 @@ def _example(turn: Turn, today: date) -> Reply | None:
     )
 
 
-def _days(turn: Turn) -> int | None:
+_DUE = re.compile(r"到期|截止|该(交|缴)|应(交|缴)|期限")
+
+
+def _days(turn: Turn, today: date) -> int | None:
+    """How late: a number of days or months said, or a deadline in the past."""
     for entity in turn.all("duration"):
         value = entity.value
         if isinstance(value, dict):
@@ -169,4 +182,7 @@ def _days(turn: Turn) -> int | None:
                 return int(value["days"])
             if value.get("months"):
                 return int(value["months"]) * 30
+    due = first_date(turn)
+    if due is not None and due < today and _DUE.search(turn.text):
+        return (today - due).days
     return None

@@ -16,6 +16,7 @@ from actions.forms import SURE, leave
 from actions.gate import PENDING
 from actions.handoff import Reason, hand_off
 from store import audit
+from store.identity import revoke
 from store.models import ContactExclusion, Conversation, Message
 
 MENU = (
@@ -25,6 +26,10 @@ MENU = (
     Button("怎么缴", "怎么缴税"),
     Button("转人工", "转人工"),
 )
+GREETING = (
+    "您好，我是税务智能助手“税铃”，不是真人。我可以帮您查欠税、算滞纳金、办延期缴纳申请，也可以随时转人工。"
+)
+"""Said first of all: what this is."""
 ASK_TO_REPEAT = 2
 HAND_OVER_AT = 3
 
@@ -38,11 +43,7 @@ class Greet(Capability):
         """A greeting with the AI disclosure and what can be done here."""
         who = await ctx.who()
         name = f"{who.name}，" if who else ""
-        return Reply.say(
-            f"{name}您好，我是税务智能助手“税铃”，不是真人。我可以帮您查欠税、算滞纳金、办延期缴纳申请，"
-            "也可以随时转人工。",
-            buttons=MENU,
-        )
+        return Reply.say(f"{name}{GREETING}", buttons=MENU)
 
 
 _SAID: dict[str, str] = {
@@ -153,8 +154,9 @@ class WrongPerson(Capability):
     action_name = "action_wrong_person"
 
     async def handle(self, ctx: Context) -> Reply:
-        """Note it and say goodbye; a proof given before no longer counts for this conversation's contact."""
+        """Note it; a proof given earlier in this conversation ends, because somebody else is speaking."""
         await _exclude(ctx, "wrong_person")
+        await revoke(ctx.session, ctx.turn.conversation_id)
         return Reply.say(
             "不好意思，打扰您了。我已经记下，会请工作人员核对联系方式。您不用提供任何信息。",
             events=[*leave(), SlotSet(PENDING, None)],

@@ -35,8 +35,13 @@ def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-async def open_session(session: AsyncSession, token: str | None) -> tuple[str, Conversation, bool]:
-    """The conversation behind ``token``, or a new one with a new token: ``(token, conversation, resumed)``."""
+async def open_session(
+    session: AsyncSession, token: str | None, greeting: Answer
+) -> tuple[str, Conversation, bool]:
+    """The conversation behind ``token``, or a new one that begins with ``greeting``.
+
+    Returns ``(token, conversation, resumed)``.
+    """
     if token:
         known = await by_token(session, token)
         if known is not None:
@@ -44,6 +49,15 @@ async def open_session(session: AsyncSession, token: str | None) -> tuple[str, C
     fresh = secrets.token_urlsafe(32)
     conversation = Conversation(id=uuid.uuid4(), channel="web", session_hash=_digest(fresh))
     session.add(conversation)
+    await session.flush()
+    session.add(
+        Message(
+            conversation_id=conversation.id,
+            sender="bot",
+            text=greeting.text,
+            payload={"buttons": [dict(b) for b in greeting.buttons]},
+        )
+    )
     await session.flush()
     return fresh, conversation, False
 

@@ -244,6 +244,20 @@ async def enter_code(
     return CodeOutcome.WRONG
 
 
+async def revoke(session: AsyncSession, conversation_id: uuid.UUID) -> None:
+    """End every proof and pending attempt of a conversation: somebody else is speaking now."""
+    await session.execute(
+        update(Verification)
+        .where(
+            Verification.conversation_id == conversation_id, Verification.state.in_(["pending", "verified"])
+        )
+        .values(state="superseded")
+    )
+    await session.execute(
+        update(Conversation).where(Conversation.id == conversation_id).values(taxpayer_id=None)
+    )
+
+
 async def _pending(session: AsyncSession, conversation_id: uuid.UUID) -> Verification | None:
     pending: Verification | None = await session.scalar(
         select(Verification)

@@ -16,8 +16,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import selectinload
 
 from actions.documents.deferral_pdf import ApplicationSheet, render
+from actions.talk import GREETING, MENU
 from chat import threads
 from chat.incoming import BadMessage, clean
+from chat.ports import Answer
 from chat.uploads import MAX_FILES, UploadRefused
 from gateway.parts import Parts, PartsDep, address
 from store.models import Bill, Conversation, DeferralApplication, DeferralMaterial
@@ -27,6 +29,8 @@ router = APIRouter()
 FRAME_LIMIT = 64 * 1024
 """Characters of one WebSocket frame; the text limit inside is far lower."""
 HELLO_TIMEOUT_S = 15
+HELLO = Answer(GREETING, tuple({"title": b.title, "payload": b.says} for b in MENU))
+"""The first words of a new conversation, before anybody asks."""
 SESSION_BUSY = "现在访问的人比较多，请过一分钟再试。"
 TOO_FAST = "您发得有点快，我跟不上了，请过几秒再发。"
 
@@ -47,7 +51,7 @@ async def open_session(
     if not parts.session_rate.allow(address(request)):
         raise HTTPException(429, SESSION_BUSY)
     async with parts.sessions() as session, session.begin():
-        token, _, resumed = await threads.open_session(session, _token(authorization))
+        token, _, resumed = await threads.open_session(session, _token(authorization), HELLO)
     response.headers["Cache-Control"] = "no-store"
     return {"token": token, "resumed": resumed}
 

@@ -161,8 +161,10 @@ def queue_words(ticket: Ticket, at: datetime) -> str:
 async def hand_off(ctx: Context, reason: Reason, lead: str = "好的，我给您转人工。") -> Reply:
     """Open (or find) the ticket, say where it stands, offer a callback; any form is left."""
     ticket = await open_ticket(ctx, reason)
-    if not ticket.new and reason in (Reason.ASKED, Reason.NOT_UNDERSTOOD):
+    if not ticket.new and reason is Reason.ASKED:
         lead = "好的，不用重新排队。"
+    elif not ticket.new and reason is Reason.NOT_UNDERSTOOD:
+        lead = "这句我也没听明白，人工接进来以后会帮您。"
     seen = "刚才的对话坐席都能看到，不用再说一遍。等候时您可以接着问我。" if ticket.new else ""
     return Reply.say(
         f"{lead}{queue_words(ticket, ctx.now)}{seen}",

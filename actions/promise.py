@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -26,6 +27,15 @@ FARTHEST = timedelta(days=180)
 """A day further away than this is asked about again."""
 
 
+_AT_ONCE = re.compile(r"今天|今日|今晚|下午|中午|马上|立刻|立马|现在就|这就|待会|等会|一会儿?")
+
+
+def said_day(ctx: Context) -> date | None:
+    """The day named, today if it was to be at once."""
+    named = first_date(ctx.turn)
+    return ctx.today if named is None and _AT_ONCE.search(ctx.turn.text) else named
+
+
 def question_day(said: date, today: date) -> str | None:
     """Why this day cannot be taken as it stands, or ``None``."""
     if said < today:
@@ -44,7 +54,7 @@ class StartPromise(Capability):
         """Take the day if one was said; ask otherwise."""
         said = (
             first_date(ctx.turn)
-            if ctx.turn.intent == "promise_to_pay"
+            if ctx.turn.intent in ("promise_to_pay", "inform")
             else as_date(ctx.turn.slot("promise_date"))
         )
         who = await require_proof(ctx, self.action_name)
@@ -85,7 +95,7 @@ class PromiseForm(JourneyForm):
         }
 
     async def _day(self, ctx: Context) -> Reading:
-        said = first_date(ctx.turn)
+        said = said_day(ctx)
         if said is None and ctx.turn.first("date_range"):
             return Wrong("请说具体哪一天，我好记准。")
         if said is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Sequence
 
@@ -244,6 +245,8 @@ class Understand(Capability):
             return Reply.say("好的，那就先不办。还有别的需要随时说。", buttons=MENU)
         if ctx.turn.first("identity_ref"):
             return Reply(events=(FollowupAction("action_verify_self"),))
+        if ctx.turn.all("date") and re.search(r"交|缴|付|打款|转", ctx.turn.text):
+            return Reply(events=(FollowupAction("action_promise_start"),))
         return Reply.say("您说的这个，是想查欠税、算滞纳金，还是办延期？", buttons=MENU)
 
 

@@ -15,14 +15,22 @@ class BadMessage(ValueError):
 
 
 _KEPT_CONTROLS = {"\n", "\t"}
+_JOINERS = {"\u200d", "\ufe0f"}
+"""Parts of emoji; alone they are nothing."""
+
+
+def _kept(char: str) -> bool:
+    if char in _KEPT_CONTROLS or char in _JOINERS:
+        return True
+    if unicodedata.category(char) in ("Cc", "Cs", "Co", "Cf"):
+        return False
+    return not (0xFDD0 <= ord(char) <= 0xFDEF or ord(char) & 0xFFFE == 0xFFFE)
 
 
 def clean(text: str, limit: int) -> str:
     """The text without control characters and outer spaces; :class:`BadMessage` if empty or over ``limit``."""
-    kept = "".join(
-        c for c in text if c in _KEPT_CONTROLS or unicodedata.category(c) not in ("Cc", "Cs", "Co", "Cn")
-    ).strip()
-    if not kept:
+    kept = "".join(c for c in text if _kept(c)).strip()
+    if not kept.strip("".join(_JOINERS)):
         raise BadMessage("empty", "这条消息是空的，请打几个字再发。")
     if len(kept) > limit:
         raise BadMessage("too_long", f"这条消息太长了，一次最多{limit}个字，请分几次发。")

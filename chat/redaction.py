@@ -7,15 +7,21 @@ What Rasa, its tracker and the message table get is a placeholder such as ``〔�
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from tax.identifiers import classify, mask_identifier, mask_phone
 
 _WORDS = {"uscc": "信用代码", "resident_id": "证件", "mobile": "手机", "landline": "电话"}
+_SEPARATORS = " \t\n\u00a0\u2002\u2003\u2009\u200b\u200c\u200d\u2060\u3000\ufeff_.·—–－‐‑-"
 _RUN = re.compile(r"(?<![0-9A-Za-z])[0-9A-Za-z]{11,20}(?![0-9A-Za-z])")
-_SPACED = re.compile(r"(?<![0-9A-Za-z])[0-9A-Za-z](?:[ \-－—]?[0-9A-Za-z]){10,19}(?![0-9A-Za-z])")
+_GROUPS = re.compile(rf"(?<![0-9A-Za-z])[0-9A-Za-z]+(?:[{_SEPARATORS}]{{1,2}}[0-9A-Za-z]+)+(?![0-9A-Za-z])")
+_GROUP = re.compile(r"[0-9A-Za-z]+")
+_OWN_NUMBER = re.compile(r"^(SD|JK|YQ|HC|YY|TS|HD|RG|SX)\d+$")
+"""Bill, payment and case numbers of the bureau's own, which identify a paper and not a person."""
+_Reader = Callable[[str, Sequence[str]], tuple[str, str] | None]
+_CARD = re.compile(r"\d{15,20}")
 _FULL_WIDTH = str.maketrans(
     "０１２３４５６７８９ＡＢＣＤＥＦＧＨＩＪＫＬＭＮＯＰＱＲＳＴＵＶＷＸＹＺａｂｃｄｅｆｇｈｉｊｋｌｍｎｏｐｑｒｓｔｕｖｗｘｙｚ",
     "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
@@ -59,24 +65,50 @@ def find(text: str, today: date) -> list[Found]:
     """Numbers in ``text`` that identify somebody, valid or nearly so, left to right."""
     plain = text.translate(_FULL_WIDTH)
     found: list[Found] = []
-    for start, end in _spans(plain):
-        if any(start < f.end and f.start < end for f in found):
-            continue
-        raw = plain[start:end]
-        value = re.sub(r"[^0-9A-Za-z]", "", raw).upper()
-        known = classify(value, today)
-        if known is not None:
-            found.append(Found(start, end, str(known.kind), known.value))
-        elif raw.isalnum() and sum(c.isdigit() for c in value) >= 10:
-            found.append(Found(start, end, "other", value))
+    named = _spaced(plain, lambda value, _: _known(value, today))
+    cards = _spaced(plain, _card)
+    for item in (*named, *_unspaced(plain, today), *cards):
+        if not any(item.start < f.end and f.start < item.end for f in found):
+            found.append(item)
     return sorted(found, key=lambda f: f.start)
 
 
-def _spans(plain: str) -> Iterator[tuple[int, int]]:
+def _known(value: str, today: date) -> tuple[str, str] | None:
+    known = classify(value, today)
+    return (str(known.kind), known.value) if known is not None else None
+
+
+def _card(value: str, groups: Sequence[str]) -> tuple[str, str] | None:
+    """A long number in groups of at least three digits, as on a bank card."""
+    return ("other", value) if _CARD.fullmatch(value) and min(map(len, groups)) >= 3 else None
+
+
+def _unspaced(plain: str, today: date) -> Iterator[Found]:
     for match in _RUN.finditer(plain):
-        yield match.span()
-    for match in _SPACED.finditer(plain):
-        yield match.span()
+        value = match[0].upper()
+        named = _known(value, today)
+        if named is not None:
+            yield Found(match.start(), match.end(), *named)
+        elif sum(c.isdigit() for c in value) >= 10 and not _OWN_NUMBER.match(value):
+            yield Found(match.start(), match.end(), "other", value)
+
+
+def _spaced(plain: str, read: _Reader) -> Iterator[Found]:
+    """Numbers written in groups: every run of neighbouring groups, longest first, that is one."""
+    for span in _GROUPS.finditer(plain):
+        groups = [(span.start() + g.start(), span.start() + g.end()) for g in _GROUP.finditer(span[0])]
+        first = 0
+        while first < len(groups):
+            last = min(len(groups), first + 18) - 1
+            while last > first:
+                parts = [plain[a:b] for a, b in groups[first : last + 1]]
+                value = "".join(parts).upper()
+                named = read(value, parts) if 11 <= len(value) <= 20 else None
+                if named is not None:
+                    yield Found(groups[first][0], groups[last][1], *named)
+                    break
+                last -= 1
+            first = last + 1 if last > first else first + 1
 
 
 def redact(text: str, today: date, next_serial: int) -> Redacted:

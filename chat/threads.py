@@ -64,7 +64,7 @@ async def open_session(
 
 async def by_token(session: AsyncSession, token: str) -> Conversation | None:
     """The conversation a token opens; ``None`` for a forged or outdated one."""
-    if len(token) > 128:
+    if len(token) > 128 or not token.isascii():
         return None
     found: Conversation | None = await session.scalar(
         select(Conversation).where(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import structlog
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from chat import threads
@@ -24,6 +25,8 @@ from store.models import Conversation, Message, MessageState, Owner
 
 log = structlog.get_logger("chat.turns")
 
+MAX_FAILURES = 3
+"""Unexpected failures of one message before a human is called for it."""
 SLOW_WORDS = "稍等，系统有点慢，您的话我收到了，正在处理。"
 
 
@@ -58,6 +61,7 @@ class Turns:
         self._observe = observe
         self._workers: dict[uuid.UUID, asyncio.Task[None]] = {}
         self._waiting: dict[int, asyncio.Future[list[Message]]] = {}
+        self._failures: dict[int, int] = {}
         self._closing = False
 
     def wake(self, conversation_id: uuid.UUID) -> None:
@@ -101,7 +105,7 @@ class Turns:
     async def _drain(self, conversation_id: uuid.UUID) -> None:
         try:
             while (message := await self._next(conversation_id)) is not None:
-                await self._answer(message)
+                await self._answer_or_hand_over(message)
         except asyncio.CancelledError:
             raise
         except Exception:
@@ -116,6 +120,22 @@ class Turns:
             del self._workers[conversation_id]
             if await self._next(conversation_id) is not None:
                 self.wake(conversation_id)
+
+    async def _answer_or_hand_over(self, message: Message) -> None:
+        """Answer; a message that keeps failing goes to a human instead of blocking those behind it."""
+        try:
+            await self._answer(message)
+        except SQLAlchemyError:
+            raise
+        except Exception:
+            failures = self._failures.get(message.id, 0) + 1
+            if failures < MAX_FAILURES:
+                self._failures[message.id] = failures
+                raise
+            self._failures.pop(message.id, None)
+            log.exception("turn_given_up", conversation=str(message.conversation_id), message=message.id)
+            words = await self._call_human(message.conversation_id, message.text)
+            await self._store(message, (Answer(words),), MessageState.FAILED)
 
     async def _next(self, conversation_id: uuid.UUID) -> Message | None:
         async with self._sessions() as session:

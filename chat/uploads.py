@@ -14,6 +14,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
+log = structlog.get_logger("chat.uploads")
+
 _KINDS: tuple[tuple[bytes, str, tuple[str, ...]], ...] = (
     (b"%PDF-", "application/pdf", (".pdf",)),
     (b"\xff\xd8\xff", "image/jpeg", (".jpg", ".jpeg")),
@@ -48,6 +52,7 @@ class UploadFolder:
         self._folder = folder
         self._max = max_bytes
         self._folder_max = folder_max_bytes
+        self._writing = asyncio.Lock()
 
     async def store(self, filename: str, chunks: AsyncIterator[bytes]) -> Stored:
         """Check and keep a file; :class:`UploadRefused` says what to do instead."""
@@ -56,15 +61,20 @@ class UploadFolder:
         async for chunk in chunks:
             content += chunk
             if len(content) > self._max:
-                raise UploadRefused(413, f"文件太大了，一个文件不能超过{self._max // (1024 * 1024)}MB。")
+                raise self.too_large()
         if not content:
             raise UploadRefused(422, "这个文件是空的，请重新选一个。")
         kind = content_type(bytes(content[:16]), name)
         if kind is None:
             raise UploadRefused(415, "只收照片（JPG、PNG）和PDF文件，请换一种格式。")
         digest = hashlib.sha256(content).hexdigest()
-        await asyncio.to_thread(self._write, digest, bytes(content))
+        async with self._writing:
+            await asyncio.to_thread(self._write, digest, bytes(content))
         return Stored(name, kind, len(content), digest)
+
+    def too_large(self) -> UploadRefused:
+        """The refusal of a file over the limit."""
+        return UploadRefused(413, f"文件太大了，一个文件不能超过{self._max // (1024 * 1024)}MB。")
 
     def path(self, sha256: str) -> Path:
         """Where the bytes of a digest lie."""
@@ -72,13 +82,12 @@ class UploadFolder:
 
     def _write(self, digest: str, content: bytes) -> None:
         target = self.path(digest)
-        if target.exists():
-            return
-        full = UploadRefused(507, "存放材料的空间暂时满了，没有收下。请稍后再传，或转人工。")
-        if self._used() + len(content) > self._folder_max:
-            raise full
         part = target.with_name(f".{digest}.{uuid.uuid4().hex}.part")
         try:
+            if target.exists():
+                return
+            if self._used() + len(content) > self._folder_max:
+                raise OSError(errno.EDQUOT, "upload folder is full")
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with open(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "wb") as out:
                 out.write(content)
@@ -88,14 +97,15 @@ class UploadFolder:
         except OSError as error:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES):
-                raise full from error
-            raise
+            log.error("upload_not_stored", error=errno.errorcode.get(error.errno or 0, "unknown"))
+            raise UploadRefused(507, "存放材料的空间暂时满了，没有收下。请稍后再传，或转人工。") from error
 
     def _used(self) -> int:
-        if not self._folder.exists():
-            return 0
-        return sum(f.stat().st_size for f in self._folder.glob("*/*") if f.is_file())
+        used = 0
+        for file in self._folder.glob("*/*"):
+            with contextlib.suppress(FileNotFoundError):
+                used += file.stat().st_size
+        return used
 
 
 def safe_name(filename: str) -> str:

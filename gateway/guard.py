@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import cn2an
@@ -32,10 +32,17 @@ from tax.money import to_fen
 SAFE_WORDS = "这条答复没有通过我的核对，为了不说错，我先不说数字。请换个问法，或者转人工核实。"
 SAFE_BUTTONS = ({"title": "转人工", "payload": "转人工"},)
 
-_DIGITS = re.compile(r"(\d[\d,，]*(?:\.\d+)?)\s*(万|亿)?\s*(?:元|块)")
-_HAN = re.compile(r"([零〇一二两三四五六七八九十百千万亿点]+)\s*(?:元|块)(?!钱?吗)")
+_DIGITS = re.compile(
+    r"[¥￥]?\s*(\d[\d,，]*(?:\.\d+)?)\s*([十百千万亿]*)((?:\d[百千万])*)\s*(?:元|块|人民币)(?:(\d)角)?(?:(\d)分)?"
+    r"|[¥￥]\s*(\d[\d,，]*(?:\.\d+)?)"
+)
+_HAN_DIGITS = "零〇一二两三四五六七八九壹贰叁肆伍陆柒捌玖"
+_HAN = re.compile(
+    rf"([{_HAN_DIGITS}十百千万亿点拾佰仟]+)\s*(?:元|圆|块)(?:([{_HAN_DIGITS}])[角毛])?(?:([{_HAN_DIGITS}])分)?(?!钱?吗)"
+)
+_FORMAL = str.maketrans("壹贰叁肆伍陆柒捌玖拾佰仟〇", "一二三四五六七八九十百千零")
 _CELL = re.compile(r"^-?\d[\d,]*\.\d{2}元?$")
-_UNITS = {"万": Decimal(10_000), "亿": Decimal(100_000_000)}
+_UNITS = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
 
 
 class Unbacked(ValueError):
@@ -80,7 +87,7 @@ class OutgoingGuard:
         return Checked(Answer(SAFE_WORDS, SAFE_BUTTONS), reason)
 
     def _phrase(self, answer: Answer) -> str | None:
-        for text in (answer.text, *(b.get("title", "") for b in answer.buttons), *_texts(answer.custom)):
+        for text in (answer.text, *_titles(answer), *_texts(answer.custom)):
             for pattern in self._forbidden:
                 if pattern.search(text):
                     return f"phrase:{pattern.pattern}"
@@ -96,7 +103,7 @@ class OutgoingGuard:
             ctx = GuardContext(session, conversation_id, self._now(), self._today())
             try:
                 backed = {a for fact in answer.facts for a in await self._recompute(ctx, fact)}
-            except (Unbacked, KeyError, ValueError, InvalidOperation) as error:
+            except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
                 return f"fact:{type(error).__name__} {error}"
         unbacked = said - backed
         return f"amount:{len(unbacked)} of {len(said)} without source" if unbacked else None
@@ -178,19 +185,32 @@ def amounts_in(text: str) -> set[Decimal]:
     """Every amount of money named in ``text``, in yuan."""
     found: set[Decimal] = set()
     for match in _DIGITS.finditer(text):
-        number = Decimal(re.sub(r"[,，]", "", match[1])) * _UNITS.get(match[2] or "", Decimal(1))
+        number = Decimal(re.sub(r"[,，]", "", match[1] or match[6]))
+        for unit in match[2] or "":
+            number *= _UNITS[unit]
+        for digit, unit in re.findall(r"(\d)([百千万])", match[3] or ""):
+            number += int(digit) * _UNITS[unit]
+        number += Decimal(match[4] or 0) / 10 + Decimal(match[5] or 0) / 100
         found.add(to_fen(number))
     for match in _HAN.finditer(text):
         try:
-            found.add(to_fen(Decimal(str(cn2an.cn2an(match[1], "smart")))))
+            whole = Decimal(str(cn2an.cn2an(match[1].translate(_FORMAL), "smart")))
+            dimes, cents = (
+                cn2an.cn2an(d.translate(_FORMAL), "smart") if d else 0 for d in (match[2], match[3])
+            )
         except ValueError:
             continue
+        found.add(to_fen(whole + Decimal(dimes) / 10 + Decimal(cents) / 100))
     return found
 
 
 def cell_amount(text: str) -> set[Decimal]:
     """The amount a table cell consists of, if it is one."""
     return {to_fen(Decimal(re.sub(r"[,元]", "", text)))} if _CELL.match(text) else set()
+
+
+def _titles(answer: Answer) -> list[str]:
+    return [str(b.get("title", "")) for b in answer.buttons]
 
 
 def _texts(value: Any) -> Iterable[str]:

@@ -5,29 +5,37 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import uuid
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, HTTPException, Query, Request, Response, UploadFile, WebSocket
+from fastapi import APIRouter, Header, HTTPException, Query, Request, Response, WebSocket
 from fastapi.websockets import WebSocketDisconnect
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import selectinload
+from starlette.datastructures import UploadFile as StarletteUpload
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.formparsers import MultiPartException
+from starlette.requests import ClientDisconnect
 
 from actions.documents.deferral_pdf import ApplicationSheet, render
 from actions.talk import GREETING, MENU
 from chat import threads
 from chat.incoming import BadMessage, clean
 from chat.ports import Answer
-from chat.uploads import MAX_FILES, UploadRefused
+from chat.uploads import MAX_FILES, Stored, UploadRefused
 from gateway.parts import Parts, PartsDep, address
 from store.models import Bill, Conversation, DeferralApplication, DeferralMaterial
 from tax.deferral import Ground, Status
 
 router = APIRouter()
+_CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 FRAME_LIMIT = 64 * 1024
 """Characters of one WebSocket frame; the text limit inside is far lower."""
+FORM_OVERHEAD = 64 * 1024
+"""Bytes a multipart form may add to its file."""
 HELLO_TIMEOUT_S = 15
 HELLO = Answer(GREETING, tuple({"title": b.title, "payload": b.says} for b in MENU))
 """The first words of a new conversation, before anybody asks."""
@@ -145,7 +153,7 @@ async def _read(parts: Parts, socket: WebSocket, conversation: Conversation) -> 
 
 async def _say(parts: Parts, socket: WebSocket, conversation: Conversation, data: dict[str, Any]) -> None:
     raw_id = data.get("client_id")
-    client_id = raw_id if isinstance(raw_id, str) and 0 < len(raw_id) <= 64 else str(uuid.uuid4())
+    client_id = raw_id if isinstance(raw_id, str) and _CLIENT_ID.fullmatch(raw_id) else str(uuid.uuid4())
     text = data.get("text")
     try:
         if not (parts.message_rate.allow(str(conversation.id)) and parts.address_rate.allow(address(socket))):
@@ -170,9 +178,12 @@ async def _say(parts: Parts, socket: WebSocket, conversation: Conversation, data
 
 @router.post("/chat/uploads", status_code=201)
 async def upload(
-    parts: PartsDep, file: UploadFile, authorization: Annotated[str | None, Header()] = None
+    parts: PartsDep, request: Request, authorization: Annotated[str | None, Header()] = None
 ) -> dict[str, Any]:
-    """Take one material; it belongs to the application this conversation submits next."""
+    """Take one material; it belongs to the application this conversation submits next.
+
+    Who sends it and how long it says it is are looked at before any of its bytes are read.
+    """
     token = _token(authorization)
     async with parts.sessions() as session:
         conversation = await threads.by_token(session, token) if token else None
@@ -188,7 +199,7 @@ async def upload(
     if (count or 0) >= MAX_FILES:
         raise HTTPException(422, f"已经传了{MAX_FILES}个文件，不能再多了。")
     try:
-        stored = await parts.uploads.store(file.filename or "", _chunks(file))
+        stored = await _stored(parts, request)
     except UploadRefused as error:
         raise HTTPException(error.status, str(error)) from error
     async with parts.sessions() as session, session.begin():
@@ -212,7 +223,23 @@ async def upload(
     return {"id": str(new) if new else None, "filename": stored.filename, "size": stored.size}
 
 
-async def _chunks(file: UploadFile) -> AsyncIterator[bytes]:
+async def _stored(parts: Parts, request: Request) -> Stored:
+    declared = request.headers.get("content-length", "")
+    if not declared.isdigit():
+        raise UploadRefused(411, "没有说明文件大小，请换个浏览器再传。")
+    if int(declared) > parts.settings.upload_max_bytes + FORM_OVERHEAD:
+        raise parts.uploads.too_large()
+    try:
+        async with request.form(max_files=1, max_fields=4) as form:
+            file = form.get("file")
+            if not isinstance(file, StarletteUpload):
+                raise UploadRefused(422, "没有收到文件，请重新选一个。")
+            return await parts.uploads.store(file.filename or "", _chunks(file))
+    except (MultiPartException, ClientDisconnect, StarletteHTTPException) as error:
+        raise UploadRefused(422, "文件没有传完整，请再传一次。") from error
+
+
+async def _chunks(file: StarletteUpload) -> AsyncIterator[bytes]:
     while chunk := await file.read(256 * 1024):
         yield chunk
 

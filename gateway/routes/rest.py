@@ -12,7 +12,7 @@ import ipaddress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, HTTPException, Request
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from chat import threads
 from chat.incoming import BadMessage, clean
@@ -22,10 +22,20 @@ from gateway.routes.chat import TOO_FAST
 router = APIRouter()
 
 
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("sender must be printable")
+    return value
+
+
 class Said(BaseModel):
     """One message of a sender."""
 
-    sender: Annotated[str, StringConstraints(min_length=1, max_length=255, strip_whitespace=True)] = "default"
+    sender: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=255, strip_whitespace=True),
+        AfterValidator(_printable),
+    ] = "default"
     message: str = ""
     metadata: dict[str, Any] | None = Field(default=None)
 

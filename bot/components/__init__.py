@@ -1,0 +1,1 @@
+"""Rasa pipeline components; importable in Rasa's environment only."""

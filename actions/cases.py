@@ -10,12 +10,13 @@ from typing import Any
 
 from rasa_sdk.events import SlotSet
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 
 from actions.core import Button, Capability, Context, Reply
 from actions.facts import BillFact
 from actions.forms import Filled, JourneyForm, Reading, Step, Wrong, begin
 from actions.gate import require_proof
-from actions.handoff import OFFICE_HOURS, Reason, open_ticket, queue_words
+from actions.handoff import OFFICE_HOURS, Reason, open_ticket, queue_words, seat_day, staffed
 from actions.phrases import bill_name, day, yuan
 from actions.values import first_date, said_impossible_date
 from store import audit
@@ -23,7 +24,6 @@ from store.debts import Debt, debts_of
 from store.identity import VerifiedTaxpayer
 from store.models import Case, CaseKind, Secret
 from store.numbers import next_number
-from tax.calendar import is_workday
 
 PAID_FORM, PAID_SLOTS = "paid_form", ("paid_date", "paid_channel")
 DISPUTE_FORM, DISPUTE_SLOTS = "dispute_form", ("dispute_statement",)
@@ -48,21 +48,33 @@ async def open_case(
     details: Mapping[str, Any] | None = None,
     due_at: datetime | None = None,
 ) -> str:
-    """Write one case and its audit line; returns its number."""
+    """Write one case and its audit line; returns its number.
+
+    A turn that runs again after a crash finds the case it opened the first time.
+    """
     number = await next_number(ctx.session, _PREFIX[kind], ctx.today)
-    ctx.session.add(
-        Case(
+    added = await ctx.session.scalar(
+        insert(Case)
+        .values(
             id=uuid.uuid4(),
             number=number,
             kind=kind,
             conversation_id=ctx.turn.conversation_id,
+            said_in=ctx.turn.message_id,
             taxpayer_id=who.taxpayer_id if who else None,
             bill_id=bill_id,
             statement=statement[:MAX_STATEMENT],
             details=dict(details or {}),
             due_at=due_at,
         )
+        .on_conflict_do_nothing(index_elements=["kind", "said_in"])
+        .returning(Case.number)
     )
+    if added is None:
+        again = await ctx.session.scalars(
+            select(Case.number).where(Case.kind == kind, Case.said_in == ctx.turn.message_id)
+        )
+        return again.one()
     await audit.record(
         ctx.session, actor="taxpayer", action=f"{kind.value}.opened", subject=f"case:{number}", detail={}
     )
@@ -412,7 +424,7 @@ def wanted_time(ctx: Context) -> datetime | str | None:
             at += timedelta(days=1)
         else:
             return "这个时间已经过去了，请说一个以后的时间。"
-    if not is_workday(at.date()):
+    if not seat_day(at.date()):
         return f"{day(at.date(), ctx.today)}是休息日，没有坐席。请说一个工作日。"
     if not any(start <= at.time() < end for start, end in OFFICE_HOURS):
         return "坐席上班时间是工作日9点到12点、14点到18点，请在这里面选一个时间。"
@@ -426,7 +438,7 @@ def next_staffed(now: datetime) -> datetime:
     at = (now + timedelta(minutes=30)).replace(second=0, microsecond=0)
     at = at.replace(minute=0 if at.minute < 30 else 30)
     for _ in range(48 * 15):
-        if is_workday(at.date()) and any(start <= at.time() < end for start, end in OFFICE_HOURS):
+        if staffed(at):
             return at
         at += timedelta(minutes=30)
     return at

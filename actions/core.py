@@ -70,6 +70,8 @@ class Turn:
     entities: tuple[Entity, ...]
     slots: Mapping[str, Any]
     active_loop: str | None
+    message_id: int | None = None
+    """Which stored message this turn answers."""
     fresh: bool = True
     """Whether these words have not been acted on yet; false when a form is come back to within the same turn."""
 
@@ -101,6 +103,7 @@ class Turn:
             entities=found,
             slots=dict(tracker.slots),
             active_loop=str(loop) if loop else None,
+            message_id=_message_id(latest.get("metadata")),
             fresh=_is_fresh(tracker.events, str(loop) if loop else None),
         )
 
@@ -116,6 +119,11 @@ class Turn:
     def slot(self, name: str) -> Any:
         """Slot value or ``None``."""
         return self.slots.get(name)
+
+
+def _message_id(metadata: Any) -> int | None:
+    given = metadata.get("message_id") if isinstance(metadata, dict) else None
+    return int(given) if isinstance(given, str) and given.isdigit() else None
 
 
 def _is_fresh(events: Sequence[Event], form: str | None) -> bool:

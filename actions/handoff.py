@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import date, datetime, time
 from enum import StrEnum
 
 from rasa_sdk.events import ActiveLoop, SlotSet
@@ -15,7 +15,7 @@ from actions.core import Button, Context, Reply, Services, Turn
 from store import audit
 from store.models import HandoffTicket
 from store.numbers import next_number
-from tax.calendar import is_workday
+from tax.calendar import is_covered, is_workday
 
 OFFICE_HOURS = ((time(9), time(12)), (time(14), time(18)))
 """Seats are staffed on official workdays in these hours (Asia/Shanghai)."""
@@ -88,7 +88,15 @@ class Ticket:
 
 def staffed(at: datetime) -> bool:
     """Whether seats are staffed at this local instant."""
-    return is_workday(at.date()) and any(start <= at.time() < end for start, end in OFFICE_HOURS)
+    return seat_day(at.date()) and any(start <= at.time() < end for start, end in OFFICE_HOURS)
+
+
+def seat_day(day: date) -> bool:
+    """Whether seats are staffed on this day.
+
+    In a year whose official calendar is not out yet, Monday to Friday: this decides an offer, not a deadline.
+    """
+    return is_workday(day) if is_covered(day) else day.weekday() < 5
 
 
 async def open_ticket(ctx: Context, reason: Reason, trigger: str | None = None) -> Ticket:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 from rasa_sdk.events import SlotSet
 
@@ -17,7 +18,8 @@ from actions.phrases import bill_name, day, yuan
 from actions.values import first_amount, first_date
 from store.debts import Debt, debts_of
 from store.models import BillStatus
-from tax.late_fee import LateFeeQuery, LateFeeResult, compute, explain_table
+from tax.late_fee import LateFeeQuery, LateFeeResult, compute
+from tax.rates import rate_zh
 
 ASKED_ON = "asked_on"
 MAX_EXAMPLE_DAYS = 3650
@@ -129,18 +131,39 @@ def _fee_bubble(debt: Debt, on: date, today: date) -> Bubble:
         words += "税款早缴一天，就少算一天。"
     if _has(result, "provisional_calendar"):
         words += "这个期限涉及的节假日安排还没公布，先按现有信息推算。"
-    rows = explain_table(result)
-    table = {
-        "kind": "late_fee_table",
-        "title": f"{bill_name(debt)}的滞纳金明细",
-        "columns": list(rows[0]) if rows else [],
-        "rows": [[str(v) for v in row.values()] for row in rows],
-        "total": f"合计{yuan(result.late_fee)}",
-    }
+    table = fee_table(f"{bill_name(debt)}的滞纳金明细", result, today)
     cites = {"kind": "citations", "items": [str(c) for c in result.citations]}
     facts: tuple[Fact, ...] = (BillFact(debt.bill_id, on),)
     buttons = (Button("怎么缴", "怎么缴税"), Button("月底缴是多少", "月底缴的话滞纳金是多少"))
     return Bubble(words, buttons, {"kind": "group", "items": [table, cites]}, facts)
+
+
+def fee_table(title: str, result: LateFeeResult, today: date) -> dict[str, Any]:
+    """The segments as a table narrow enough for a phone; amounts in yuan."""
+    return {
+        "kind": "late_fee_table",
+        "title": title,
+        "columns": ["起止", "天数", "税款", "日率", "滞纳金"],
+        "rows": [
+            [
+                f"{_short(s.start, today)}至{_short(s.end, today)}",
+                str(s.days),
+                yuan(s.base).removesuffix("元"),
+                rate_zh(s.rate),
+                yuan(s.fee).removesuffix("元"),
+            ]
+            for s in result.segments
+        ],
+        "total": f"合计{yuan(result.late_fee)}",
+    }
+
+
+def _short(value: date, today: date) -> str:
+    return (
+        f"{value.month}.{value.day}"
+        if value.year == today.year
+        else f"{value.year}.{value.month}.{value.day}"
+    )
 
 
 def example(principal: Decimal, days: int, today: date) -> LateFeeResult:

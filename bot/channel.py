@@ -65,7 +65,7 @@ class ShuilingChannel(InputChannel):
         return "shuiling"
 
     @classmethod
-    def from_credentials(cls, credentials: Optional[dict[str, Any]]) -> "ShuilingChannel":
+    def from_credentials(cls, credentials: Optional[dict[str, Any]]) -> ShuilingChannel:
         """Build from ``credentials.yml``: ``token`` is required."""
         if not credentials or not credentials.get("token"):
             cls.raise_missing_credentials_exception()

@@ -53,7 +53,7 @@ class Reader:
 
     def __init__(self, model: str) -> None:
         """Load ``model`` (a Rasa archive); raises Rasa's own errors when it is none."""
-        from rasa.core.agent import Agent
+        from rasa.core.agent import Agent  # type: ignore[import-not-found]
 
         self._agent = Agent.load(model_path=model)
         self._loop = asyncio.new_event_loop()
@@ -91,9 +91,12 @@ def _own_stdout() -> TextIO:
 
 def _quiet() -> None:
     """Keep libraries silent below errors: Rasa's debug lines would repeat what people said."""
+    import jieba
     import structlog
 
-    warnings.filterwarnings("ignore")
+    # A filter would not do: libraries put their own in front of it.
+    warnings.showwarning = lambda *_args, **_kwargs: None
+    jieba.setLogLevel(logging.ERROR)
     logging.basicConfig(level=logging.ERROR)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
@@ -110,7 +113,13 @@ def main(arguments: Optional[List[str]] = None) -> int:
         os.environ["SHUILING_TODAY"] = chosen.today
     _quiet()
     out = _own_stdout()
-    relay(Reader(chosen.model), sys.stdin.buffer, out)
+    try:
+        relay(Reader(chosen.model), sys.stdin.buffer, out)
+    except BrokenPipeError:
+        # Whoever reads the answers has had enough; the interpreter must not try to flush them again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

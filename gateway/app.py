@@ -67,6 +67,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     if chosen.demo:
         app.include_router(demo.router)
 
+        @app.get("/", include_in_schema=False)
+        async def front_page() -> FileResponse:
+            return FileResponse(STATIC / "index.html")
+
         @app.get("/demo/outbox.html", include_in_schema=False)
         async def outbox_page() -> FileResponse:
             return FileResponse(STATIC / "outbox.html")
@@ -75,10 +79,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def widget() -> FileResponse:
         headers = {"Cache-Control": "no-cache", "Cross-Origin-Resource-Policy": "cross-origin"}
         return FileResponse(STATIC / "widget.js", media_type="text/javascript", headers=headers)
-
-    @app.get("/", include_in_schema=False)
-    async def front_page() -> FileResponse:
-        return FileResponse(STATIC / "index.html")
 
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app

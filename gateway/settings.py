@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     lookup_key: SecretStr = SecretStr(DEFAULT_SECRET)
     """Key of the look-up hashes; changing it needs ``shuiling rekey``."""
     session_key: SecretStr = SecretStr(DEFAULT_SECRET)
-    """Signs session tokens and download links."""
+    """Signs the links to printable applications."""
 
     rest_token: SecretStr | None = None
     """Token of servers that use the REST channel; without one it answers on the loopback only."""

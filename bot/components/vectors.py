@@ -38,7 +38,7 @@ class SentenceVectors:
             fresh: dict[str, np.ndarray] = {}
             for at in range(0, len(missing), _BATCH):
                 batch = missing[at : at + _BATCH]
-                fresh.update(zip(batch, self._open().query(batch)))
+                fresh.update(zip(batch, self._open().query(batch), strict=True))
             rows = [self._lookup(text, fresh) for text in cut]
         return np.stack(rows) if rows else np.zeros((0, DIMENSIONS), dtype=np.float32)
 

@@ -21,7 +21,8 @@ _RESIDENT = re.compile(r"[1-9]\d{16}[\dX]")
 _CREDIT = re.compile(r"[0-9A-HJ-NP-RTUWXY]{18}")
 _CODE_WORD = r"(?:验证码|校验码|短信码|动态码|确认码)"
 _CODE_AFTER = re.compile(rf"{_CODE_WORD}(?:就?是|为|:|：|,|，|\s)*(\d(?:[ -]?\d){{2,9}})(?![ -]?\d)")
-_CODE_BEFORE = re.compile(rf"(?<![0-9A-Za-z.])(\d{{3}}[ -]?\d{{3}})(?=(?:就?是|,|，)?{_CODE_WORD})")
+_CODE_TALK = re.compile(rf"{_CODE_WORD}|短信|六位")
+_SIX = re.compile(r"(?<![0-9A-Za-z.])\d{6}(?![0-9A-Za-z.%元块万年月])")
 _CODE_ALONE = re.compile(
     r"^[^\w〔]*(?:(?:就|应该|好像)?是|填|输入)?\s*(\d{3}[ -]?\d{3})\s*(?:吧|啊|哦|呀|了|对吗|对不对)?[^\w〕]*$"
 )
@@ -41,7 +42,10 @@ def find(source: Source, today: date) -> Iterator[Match]:
         yield from _eighteen(found)
     for found in _SPOKEN_RUN.finditer(text):
         yield from _spoken(text, found)
-    for pattern in (_CODE_AFTER, _CODE_BEFORE, _CODE_ALONE):
+    for found in _SIX.finditer(text):
+        if _talks_of_code(text, found.start()):
+            yield Match("sms_code", found.start(), found.end(), found.group())
+    for pattern in (_CODE_AFTER, _CODE_ALONE):
         for found in pattern.finditer(text):
             code = _digits(found[1])
             yield Match("sms_code", found.start(1), found.end(1), code, invalid=len(code) != 6)
@@ -85,9 +89,7 @@ def _spoken(text: str, found: re.Match[str]) -> Iterator[Match]:
     )
     if _SPOKEN_PHONE.fullmatch(figures):
         yield Match("phone", found.start(), end, figures)
-    elif len(figures) == 6 and (
-        _is_whole(text, found.start(), end) or _follows_code_word(text, found.start())
-    ):
+    elif len(figures) == 6 and (_is_whole(text, found.start(), end) or _talks_of_code(text, found.start())):
         yield Match("sms_code", found.start(), end, figures)
 
 
@@ -95,7 +97,8 @@ def _is_whole(text: str, start: int, end: int) -> bool:
     return not re.search(r"\w", text[:start].removeprefix("是")) and not re.search(r"\w", text[end:])
 
 
-def _follows_code_word(text: str, start: int) -> bool:
-    return (
-        re.search(rf"{_CODE_WORD}\W{{0,2}}(?:就?是)?\W{{0,2}}$", text[max(0, start - 10) : start]) is not None
+def _talks_of_code(text: str, start: int) -> bool:
+    """Whether the message is about a code, and the figures at ``start`` are no sum owed."""
+    return _CODE_TALK.search(text) is not None and text[max(0, start - 1) : start] not in tuple(
+        "欠交缴付额共"
     )

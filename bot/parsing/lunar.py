@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
+from functools import lru_cache
 
-from lunardate import LunarDate
+from lunar_python import Lunar
 
 _FIRST_YEAR, _LAST_YEAR = 1901, 2098
 
 
+@lru_cache(maxsize=4096)
 def lunar_day(year: int, month: int, day: int) -> date | None:
     """The common day of a lunar day; None outside 1901–2098 or when that month has no such day."""
     if not _FIRST_YEAR <= year <= _LAST_YEAR:
         return None
     try:
-        found: date = LunarDate(year, month, day).to_solar_date()
-    except ValueError:
+        found = Lunar.fromYmd(year, month, day).getSolar()
+    except Exception:  # the library raises nothing more precise for a day that does not exist
         return None
-    return found
+    return date(found.getYear(), found.getMonth(), found.getDay())
 
 
 def _lunar(month: int, day: int) -> Callable[[int], date | None]:

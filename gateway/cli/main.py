@@ -20,7 +20,7 @@ MODULES = (
     "audit",
 )
 """Modules of ``gateway.cli`` in the order help lists them."""
-_NAMED_OTHERWISE = {"import": "imports"}
+_NAMED_OTHERWISE = {"import": "imports", "rekey": "audit"}
 
 
 class LazyGroup(TyperGroup):

@@ -78,7 +78,7 @@ async def talk(socket: WebSocket) -> None:
             return
         await _serve(parts, socket, conversation, _after(hello))
     except (TimeoutError, WebSocketDisconnect, RuntimeError):
-        with contextlib.suppress(RuntimeError):
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
             await socket.close()
 
 

@@ -98,7 +98,7 @@ def read_amount(cell: Cell) -> Decimal:
 
 
 def read_period(cell: Cell) -> str:
-    """The tax period as ``2026-09``, ``2026-Q3`` or ``2026``; a span of days counts when it is exactly one of these."""
+    """The tax period as ``2026-09``, ``2026Q3`` or ``2026``; a span of days counts when it is exactly one of these."""
     if isinstance(cell, date):
         return _month(cell.year, cell.month)
     text = _plain(cell)
@@ -106,14 +106,14 @@ def read_period(cell: Cell) -> str:
         raise BadCellError("不能为空。")
     if found := _QUARTER.fullmatch(text):
         quarter = found[2] or str("一二三四1234".index(found[3]) % 4 + 1)
-        return f"{_year(int(found[1]))}-Q{quarter}"
+        return f"{_year(int(found[1]))}Q{quarter}"
     if found := _YEAR.fullmatch(text):
         return f"{_year(int(found[1]))}"
     if found := _MONTH.fullmatch(text):
         return _month(int(found[1]), int(found[2]))
     if found := _SPAN.fullmatch(text):
         return _span(read_day(found[1]), read_day(found[2]))
-    raise BadCellError("不是所属期，请写成 2026-09、2026-Q3 或 2026 的样子。")
+    raise BadCellError("不是所属期，请写成 2026-09、2026Q3 或 2026 的样子。")
 
 
 def is_blank(cell: Cell) -> bool:
@@ -152,7 +152,7 @@ def _span(start: date, end: date) -> str:
     if whole and months == 1:
         return _month(start.year, start.month)
     if whole and months == 3 and start.month % 3 == 1:
-        return f"{_year(start.year)}-Q{(start.month + 2) // 3}"
+        return f"{_year(start.year)}Q{(start.month + 2) // 3}"
     if whole and months == 12 and start.month == 1:
         return f"{_year(start.year)}"
     raise BadCellError("所属期不是完整的一个月、一个季度或一年。")

@@ -170,6 +170,7 @@ def upgrade() -> None:
         sa.Column("conversation_id", sa.UUID(), nullable=False),
         sa.Column("taxpayer_id", sa.UUID(), nullable=True),
         sa.Column("bill_id", sa.UUID(), nullable=True),
+        sa.Column("said_in", sa.BigInteger(), nullable=True),
         sa.Column("statement", sa.Text(), nullable=False),
         sa.Column(
             "details",
@@ -186,6 +187,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["conversation_id"], ["conversation.id"]),
         sa.ForeignKeyConstraint(["taxpayer_id"], ["taxpayer.id"]),
         sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("kind", "said_in"),
         sa.UniqueConstraint("number"),
     )
     op.create_index("ix_case_conversation_id", "case", ["conversation_id"])
@@ -300,6 +302,7 @@ def upgrade() -> None:
         "message_pending", "message", ["id"], unique=False, postgresql_where=sa.text("state = 'pending'")
     )
     op.create_index("message_thread", "message", ["conversation_id", "id"])
+    op.create_foreign_key("case_said_in_fkey", "case", "message", ["said_in"], ["id"])
     op.create_table(
         "payment",
         sa.Column("id", sa.UUID(), nullable=False),

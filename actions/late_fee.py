@@ -131,29 +131,32 @@ def _fee_bubble(debt: Debt, on: date, today: date) -> Bubble:
         words += "税款早缴一天，就少算一天。"
     if _has(result, "provisional_calendar"):
         words += "这个期限涉及的节假日安排还没公布，先按现有信息推算。"
-    table = fee_table(f"{bill_name(debt)}的滞纳金明细", result, today)
+    table = fee_table(bill_name(debt), result, today)
     cites = {"kind": "citations", "items": [str(c) for c in result.citations]}
     facts: tuple[Fact, ...] = (BillFact(debt.bill_id, on),)
     buttons = (Button("怎么缴", "怎么缴税"), Button("月底缴是多少", "月底缴的话滞纳金是多少"))
     return Bubble(words, buttons, {"kind": "group", "items": [table, cites]}, facts)
 
 
-def fee_table(title: str, result: LateFeeResult, today: date) -> dict[str, Any]:
-    """The segments as a table narrow enough for a phone; amounts in yuan."""
+def fee_table(name: str, result: LateFeeResult, today: date) -> dict[str, Any]:
+    """The segments as a table narrow enough for a phone; amounts in yuan, the rate in the title if it is one."""
+    rates = sorted({s.rate for s in result.segments})
+    several = len(rates) > 1
+    rows = [
+        [
+            f"{_short(s.start, today)}至{_short(s.end, today)}",
+            str(s.days),
+            yuan(s.base).removesuffix("元"),
+            yuan(s.fee).removesuffix("元"),
+            *([rate_zh(s.rate)] if several else []),
+        ]
+        for s in result.segments
+    ]
     return {
         "kind": "late_fee_table",
-        "title": title,
-        "columns": ["起止", "天数", "税款", "日率", "滞纳金"],
-        "rows": [
-            [
-                f"{_short(s.start, today)}至{_short(s.end, today)}",
-                str(s.days),
-                yuan(s.base).removesuffix("元"),
-                rate_zh(s.rate),
-                yuan(s.fee).removesuffix("元"),
-            ]
-            for s in result.segments
-        ],
+        "title": name if several or not rates else f"{name}，每天{rate_zh(rates[0])}",
+        "columns": ["起止", "天数", "税款", "滞纳金", *(["日率"] if several else [])],
+        "rows": rows,
         "total": f"合计{yuan(result.late_fee)}",
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -14,9 +15,11 @@ from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from pydantic import SecretStr
+
 from gateway.processes import AlreadyRunningError, fetch, port_is_free, single_instance
 from gateway.rasa_process import loopback, serve_command, serve_environment
-from gateway.settings import ROOT, Settings
+from gateway.settings import DEFAULT_SECRET, ROOT, Settings
 from gateway.supervisor import ChildSpec, GaveUpError, Report, RestartPolicy, Supervisor
 from gateway.training import TrainingError, ensure_model, ready_model
 from store import demo, embedded, migrate
@@ -82,11 +85,18 @@ async def _serve(settings: Settings, report: Report) -> int:
         await product.down()
 
 
+def with_own_token(settings: Settings) -> Settings:
+    """Settings whose internal token is nobody else's: the development default gives way to a random one."""
+    if settings.internal_token.get_secret_value() != DEFAULT_SECRET:
+        return settings
+    return settings.model_copy(update={"internal_token": SecretStr(secrets.token_urlsafe(32))})
+
+
 class _Product:
     """Everything that runs, from the ports to the last process."""
 
     def __init__(self, settings: Settings, report: Report) -> None:
-        self._settings = settings
+        self._settings = with_own_token(settings)
         self._began = time.monotonic()
         self._report = report
         self._cancelled = threading.Event()
@@ -226,6 +236,7 @@ class _Product:
 
     def _gateway_environment(self) -> dict[str, str]:
         return os.environ | {
+            "SHUILING_INTERNAL_TOKEN": self._settings.internal_token.get_secret_value(),
             "DATABASE_URL": self._url,
             "SHUILING_DATA_DIR": str(self._settings.data_dir.resolve()),
             "PYTHONUNBUFFERED": "1",

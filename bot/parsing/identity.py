@@ -24,7 +24,7 @@ _CODE_AFTER = re.compile(rf"{_CODE_WORD}(?:就?是|为|:|：|,|，|\s)*(\d(?:[ -
 _CODE_TALK = re.compile(rf"{_CODE_WORD}|短信|六位")
 _SIX = re.compile(r"(?<![0-9A-Za-z.])\d{6}(?![0-9A-Za-z.%元块万年月])")
 _CODE_ALONE = re.compile(
-    r"^[^\w〔]*(?:(?:就|应该|好像)?是|填|输入)?\s*(\d{3}[ -]?\d{3})\s*(?:吧|啊|哦|呀|了|对吗|对不对)?[^\w〕]*$"
+    r"^[^\w〔¥$+-]*(?:(?:就|应该|好像)?是|填|输入)?\s*(\d{3}[ -]?\d{3})\s*(?:吧|啊|哦|呀|了|对吗|对不对)?[^\w〕]*$"
 )
 
 _CREDIT_SIGNS = "0123456789ABCDEFGHJKLMNPQRTUWXY"

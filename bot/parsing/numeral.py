@@ -193,6 +193,9 @@ def _spoken(text: str, start: int, *, first: bool) -> _Section | None:
         if fraction is not None and last in (10, 10_000):
             return _fraction(text, fraction, value + digit)
         return _Section(end, value + digit, vague, False, scaled, single)
+    fraction = _FRACTION.match(text, position) if first and not zero and last == 10 else None
+    if fraction is not None:
+        return _fraction(text, fraction, value)
     if zero:
         position -= 1
     if position == start or (led and position == start + 1):

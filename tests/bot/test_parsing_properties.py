@@ -63,7 +63,11 @@ def test_jiao_and_fen(yuan: int, jiao: int, fen: int) -> None:
         assert amounts(f"{spoken(yuan)}块零{spoken(fen)}分") == value
 
 
-@given(st.integers(1, 9), st.integers(1, 9), st.sampled_from([("百", 100), ("千", 1000), ("万", 10_000), ("亿", 10**8)]))
+@given(
+    st.integers(1, 9),
+    st.integers(1, 9),
+    st.sampled_from([("百", 100), ("千", 1000), ("万", 10_000), ("亿", 10**8)]),
+)
 def test_dropped_last_unit(high: int, low: int, unit: tuple[str, int]) -> None:
     sign, factor = unit
     expected = [f"{high * factor + low * factor // 10}.00"]
@@ -132,7 +136,10 @@ def test_impossible_days_are_marked(month: int, day: int) -> None:
 
 ODD = st.one_of(
     st.text(max_size=300),
-    st.text(alphabet="零一二三四五六七八九十百千万亿两几多来点块毛分元0123456789.,-/: 年月日号天周上下半个第季", max_size=80),
+    st.text(
+        alphabet="零一二三四五六七八九十百千万亿两几多来点块毛分元0123456789.,-/: 年月日号天周上下半个第季",
+        max_size=80,
+    ),
     st.text(alphabet="不是没有验证码〔证件手机#1〕微信增值税💰\u200b\ud800<>'\"\\\x00;", max_size=80),
     st.binary(max_size=200).map(lambda raw: raw.decode("utf-8", "replace")),
 )
@@ -153,7 +160,24 @@ def test_one_reading_for_each_place(text: str) -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    ["一", "1", " ", "1,", "1-", "1 ", "十", "十一", "一万", "😀", "20号就", "验证码", "〔证件#", "不是", "过", "<b>1</b>"]
+    [
+        "一",
+        "1",
+        " ",
+        "1,",
+        "1-",
+        "1 ",
+        "十",
+        "十一",
+        "一万",
+        "😀",
+        "20号就",
+        "验证码",
+        "〔证件#",
+        "不是",
+        "过",
+        "<b>1</b>",
+    ]
     + ["我公司欠十月份的增值税四万六，下月二十号前先交两万，剩下的分三个月。"],
 )
 def test_long_texts_take_no_time(piece: str) -> None:

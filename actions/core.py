@@ -250,7 +250,7 @@ class Capability(Action):
         async with self.services.sessions() as session, session.begin():
             ctx = Context(turn, session, self.services, self.services.now(), self.services.today())
             reply = await self.handle(ctx)
-            if self.understood:
+            if self.understood and turn.fresh:
                 await session.execute(
                     update(Conversation)
                     .where(Conversation.id == turn.conversation_id, Conversation.misunderstandings > 0)

@@ -76,18 +76,18 @@ async def by_token(session: AsyncSession, token: str) -> Conversation | None:
 
 async def by_external(session: AsyncSession, channel: str, external_id: str) -> Conversation:
     """The conversation of a sender on a channel that names its own senders."""
+    wanted = select(Conversation).where(
+        Conversation.channel == channel, Conversation.external_id == external_id
+    )
+    known = await session.scalar(wanted)
+    if known is not None:
+        return known
     await session.execute(
         insert(Conversation)
         .values(id=uuid.uuid4(), channel=channel, external_id=external_id)
         .on_conflict_do_nothing(index_elements=["channel", "external_id"])
     )
-    return (
-        await session.scalars(
-            select(Conversation).where(
-                Conversation.channel == channel, Conversation.external_id == external_id
-            )
-        )
-    ).one()
+    return (await session.scalars(wanted)).one()
 
 
 async def accept(
@@ -98,27 +98,31 @@ async def accept(
     client_id: str | None,
     today: date,
 ) -> Accepted:
-    """Store what a taxpayer said, numbers taken out, to be answered."""
-    await session.execute(select(Conversation.id).where(Conversation.id == conversation_id).with_for_update())
+    """Store what a taxpayer said, numbers taken out, to be answered.
+
+    The conversation's row is locked first, so that the same client id cannot be stored twice.
+    """
+    await session.execute(
+        update(Conversation).where(Conversation.id == conversation_id).values(last_message_at=func.now())
+    )
     if client_id is not None:
         earlier = await session.scalar(
             select(Message).where(Message.conversation_id == conversation_id, Message.client_id == client_id)
         )
         if earlier is not None:
             return Accepted(earlier, False)
-    serial = await session.scalar(
-        select(func.count()).select_from(Secret).where(Secret.conversation_id == conversation_id)
-    )
-    redacted = redact(text, today, int(serial or 0) + 1)
-    for placeholder, found in redacted.secrets:
+    redacted = redact(text, today, 1)
+    if redacted.secrets:
+        redacted = redact(text, today, await _next_serial(session, conversation_id))
+    for placeholder, item in redacted.secrets:
         session.add(
             Secret(
                 id=uuid.uuid4(),
                 conversation_id=conversation_id,
                 placeholder=placeholder,
-                kind=found.kind,
-                value_enc=cipher.encrypt(found.value, "secret.value"),
-                value_mask=found.mask,
+                kind=item.kind,
+                value_enc=cipher.encrypt(item.value, "secret.value"),
+                value_mask=item.mask,
             )
         )
     message = Message(
@@ -130,12 +134,15 @@ async def accept(
         state=MessageState.PENDING,
     )
     session.add(message)
-    await session.execute(
-        update(Conversation).where(Conversation.id == conversation_id).values(last_message_at=func.now())
-    )
     await session.flush()
-    await session.refresh(message)
     return Accepted(message, True)
+
+
+async def _next_serial(session: AsyncSession, conversation_id: uuid.UUID) -> int:
+    count = await session.scalar(
+        select(func.count()).select_from(Secret).where(Secret.conversation_id == conversation_id)
+    )
+    return int(count or 0) + 1
 
 
 async def answer(
@@ -166,8 +173,6 @@ async def answer(
     ]
     session.add_all(stored)
     await session.flush()
-    for message in stored:
-        await session.refresh(message)
     return stored
 
 
@@ -176,7 +181,6 @@ async def note(session: AsyncSession, conversation_id: uuid.UUID, text: str) -> 
     message = Message(conversation_id=conversation_id, sender="system", text=text)
     session.add(message)
     await session.flush()
-    await session.refresh(message)
     return message
 
 

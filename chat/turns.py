@@ -61,6 +61,7 @@ class Turns:
         self._observe = observe
         self._workers: dict[uuid.UUID, asyncio.Task[None]] = {}
         self._waiting: dict[int, asyncio.Future[list[Message]]] = {}
+        self._woken: set[uuid.UUID] = set()
         self._failures: dict[int, int] = {}
         self._closing = False
 
@@ -68,6 +69,7 @@ class Turns:
         """Make sure the pending messages of a conversation are being answered."""
         if self._closing:
             return
+        self._woken.add(conversation_id)
         worker = self._workers.get(conversation_id)
         if worker is None or worker.done():
             self._workers[conversation_id] = asyncio.create_task(self._drain(conversation_id))
@@ -104,10 +106,10 @@ class Turns:
 
     async def _drain(self, conversation_id: uuid.UUID) -> None:
         try:
-            while (message := await self._next(conversation_id)) is not None:
-                await self._answer_or_hand_over(message)
-        except asyncio.CancelledError:
-            raise
+            while conversation_id in self._woken:
+                self._woken.discard(conversation_id)
+                for message, owner in await self._pending(conversation_id):
+                    await self._answer_or_hand_over(message, owner)
         except Exception:
             log.exception("worker_failed", conversation=str(conversation_id))
             if not self._closing:
@@ -115,16 +117,24 @@ class Turns:
                 self._workers.pop(conversation_id, None)
                 self.wake(conversation_id)
             return
-        current = self._workers.get(conversation_id)
-        if current is asyncio.current_task():
-            del self._workers[conversation_id]
-            if await self._next(conversation_id) is not None:
-                self.wake(conversation_id)
+        # Nothing was awaited since the last look at what woke us, so no wake-up can be missed here.
+        self._workers.pop(conversation_id, None)
 
-    async def _answer_or_hand_over(self, message: Message) -> None:
+    async def _pending(self, conversation_id: uuid.UUID) -> Sequence[tuple[Message, Owner]]:
+        """Unanswered messages in order, with who owns the conversation."""
+        async with self._sessions() as session:
+            rows = await session.execute(
+                select(Message, Conversation.owner)
+                .join(Conversation, Message.conversation_id == Conversation.id)
+                .where(Message.conversation_id == conversation_id, Message.state == MessageState.PENDING)
+                .order_by(Message.id)
+            )
+            return [(message, Owner(owner)) for message, owner in rows]
+
+    async def _answer_or_hand_over(self, message: Message, owner: Owner) -> None:
         """Answer; a message that keeps failing goes to a human instead of blocking those behind it."""
         try:
-            await self._answer(message)
+            await self._answer(message, owner)
         except SQLAlchemyError:
             raise
         except Exception:
@@ -137,23 +147,9 @@ class Turns:
             words = await self._call_human(message.conversation_id, message.text)
             await self._store(message, (Answer(words),), MessageState.FAILED)
 
-    async def _next(self, conversation_id: uuid.UUID) -> Message | None:
-        async with self._sessions() as session:
-            pending: Message | None = await session.scalar(
-                select(Message)
-                .where(Message.conversation_id == conversation_id, Message.state == MessageState.PENDING)
-                .order_by(Message.id)
-                .limit(1)
-            )
-            return pending
-
-    async def _answer(self, message: Message) -> None:
+    async def _answer(self, message: Message, owner: Owner) -> None:
         began = time.monotonic()
-        async with self._sessions() as session:
-            owner = await session.scalar(
-                select(Conversation.owner).where(Conversation.id == message.conversation_id)
-            )
-        if owner != Owner.BOT:
+        if owner is not Owner.BOT:
             await self._store(message, (), MessageState.ANSWERED)
             return
         self._hub.publish(message.conversation_id, {"type": "typing", "on": True})

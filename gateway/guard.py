@@ -119,15 +119,12 @@ class OutgoingGuard:
         if kind == "money_test":
             debt = await self._debt(ctx, fact["bill_id"])
             cash, wages, social = (Decimal(fact[n]) for n in ("cash", "wages", "social_insurance"))
-            stated = await self._stated(ctx)
-            if not {cash, wages, social} <= stated | {Decimal("0.00")}:
-                raise Unbacked("number not given by the taxpayer")
+            await self._stated(ctx, {cash, wages, social})
             test = money_test(cash, wages, social, debt.unpaid)
             return {cash, wages, social, debt.unpaid, test.disposable, -test.disposable, test.shortfall}
         if kind == "example":
             principal = Decimal(fact["principal"])
-            if principal not in await self._stated(ctx):
-                raise Unbacked("number not given by the taxpayer")
+            await self._stated(ctx, {principal})
             return {principal, example(principal, int(fact["days"]), date.fromisoformat(fact["on"])).late_fee}
         if kind == "article":
             article = self._article(str(fact["article_id"]))
@@ -143,21 +140,24 @@ class OutgoingGuard:
             raise Unbacked("bill without proof of identity")
         return debt
 
-    async def _stated(self, ctx: GuardContext) -> set[Decimal]:
-        texts = (
-            await ctx.session.scalars(
-                select(Message.text)
-                .where(Message.conversation_id == ctx.conversation_id, Message.sender == "taxpayer")
-                .order_by(Message.id.desc())
-                .limit(200)
-            )
-        ).all()
-        found: set[Decimal] = set()
+    async def _stated(self, ctx: GuardContext, wanted: set[Decimal]) -> None:
+        """Raise :class:`Unbacked` unless the taxpayer named every wanted amount, looking at the newest words first."""
+        missing = wanted - {Decimal("0.00")}
+        if not missing:
+            return
+        texts = await ctx.session.scalars(
+            select(Message.text)
+            .where(Message.conversation_id == ctx.conversation_id, Message.sender == "taxpayer")
+            .order_by(Message.id.desc())
+            .limit(200)
+        )
         for text in texts:
             for entity in parse(text, ctx.today):
                 if entity.kind in ("amount", "number") and isinstance(entity.value, str):
-                    found.add(to_fen(Decimal(entity.value)))
-        return found
+                    missing.discard(to_fen(Decimal(entity.value)))
+            if not missing:
+                return
+        raise Unbacked("number not given by the taxpayer")
 
 
 def bill_amounts(debt: Debt, on: date) -> set[Decimal]:

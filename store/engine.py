@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from store.databases import plain_url
 
+TRUSTED_S = 5.0
 SessionFactory = async_sessionmaker[AsyncSession]
 
 

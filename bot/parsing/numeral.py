@@ -190,10 +190,10 @@ def _spoken(text: str, start: int, *, first: bool) -> _Section | None:
         if not zero and last in (100, 1000):
             digit = digit * (last // 10)
         fraction = _FRACTION.match(text, end) if first else None
-        if fraction is not None and last in (10, 10_000):
+        if fraction is not None and (zero or last in (10, 10_000)):
             return _fraction(text, fraction, value + digit)
         return _Section(end, value + digit, vague, False, scaled, single)
-    fraction = _FRACTION.match(text, position) if first and not zero and last == 10 else None
+    fraction = _FRACTION.match(text, position) if first and not zero and last < 10_000 else None
     if fraction is not None:
         return _fraction(text, fraction, value)
     if zero:

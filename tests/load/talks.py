@@ -28,7 +28,7 @@ SCRIPT: tuple[str, ...] = (
     "逾期会被罚款吗",
     "我的滞纳金是多少",
     "取消",
-    "谢谢",
+    "你们是哪个单位的",
 )
 """One round: a greeting, courtesies, four questions of law, an example on given numbers, a line of nonsense, and three
 questions about one's own taxes. The verified get their bills and amounts, the others are asked who they are and

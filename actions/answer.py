@@ -10,13 +10,14 @@ from actions.core import Bubble, Button, Capability, Context, Reply
 from actions.facts import ArticleFact
 from actions.handoff import Reason, hand_off, open_ticket, queue_words
 from kb.model import Article
-from kb.search import KnowledgeBase
+from kb.search import KnowledgeBase, SearchResult
 
 LAST_ARTICLE = "last_article"
 _CRIMINAL = re.compile(r"坐牢|判刑|刑事|犯罪|逃税罪|抓(我|人|进去)|蹲|拘留|逮捕")
 _ALREADY_TAKEN = re.compile(
     r"已经(被)?(冻结|查封|扣|限制)|(账户|账号|卡)(被|给)(冻|封)|被(冻结|查封|强制|限制出境)了|冻结了|限高"
 )
+_ONLY_WHEN_TAKEN = frozenset({"measures-taken"})
 _CONCRETE_APPEAL = re.compile(
     r"(我|我们)(要|想|准备)(复议|起诉|申诉|告)|(帮我|给我)(复议|起诉)|我这个(案子|情况)"
 )
@@ -66,7 +67,7 @@ class Answer(Capability):
         if reason is not None:
             return await self._hand_over(ctx, reason)
         found = await ctx.services.search(ctx.turn.text)
-        article = self._choose(ctx, found.hits[0].article if found.confident and found.hits else None)
+        article = self._choose(ctx, self._searched(found))
         if article is None:
             if found.hits:
                 return Reply.say(
@@ -83,6 +84,12 @@ class Answer(Capability):
             ticket = await open_ticket(ctx, Reason.JUDGEMENT)
             reply += Reply.say(f"具体到您的情况要由人工来答。{queue_words(ticket, ctx.now)}")
         return reply
+
+    def _searched(self, found: SearchResult) -> Article | None:
+        """The best hit; an article on measures already taken only for those who say they were taken."""
+        if not found.confident:
+            return None
+        return next((h.article for h in found.hits if h.article.id not in _ONLY_WHEN_TAKEN), None)
 
     def _choose(self, ctx: Context, searched: Article | None) -> Article | None:
         if searched is None and _WANTS_MORE.search(ctx.turn.text) and len(ctx.turn.text) <= 12:

@@ -92,7 +92,8 @@ class AlreadyPaid(Capability):
 
     async def handle(self, ctx: Context) -> Reply:
         """Show what has been received; open a check for what has not."""
-        who = await require_proof(ctx, self.action_name)
+        said = self._said(ctx)
+        who = await require_proof(ctx, self.action_name, said)
         if isinstance(who, Reply):
             return who
         debts = await debts_of(ctx.session, who)
@@ -120,12 +121,12 @@ class AlreadyPaid(Capability):
         return Reply.say(
             f"{words}银行到账有时会慢一些，我帮您登记核查。",
             facts=facts,
-            events=begin(
-                PAID_FORM, ctx.turn, PAID_SLOTS, self._said(ctx), ("action_paid_submit", PAID_SLOTS)
-            ),
+            events=begin(PAID_FORM, ctx.turn, PAID_SLOTS, said, ("action_paid_submit", PAID_SLOTS)),
         )
 
     def _said(self, ctx: Context) -> dict[str, Any]:
+        if not ctx.turn.fresh:
+            return {name: ctx.turn.slot(name) for name in PAID_SLOTS if ctx.turn.slot(name) is not None}
         said: dict[str, Any] = {}
         paid_on = first_date(ctx.turn)
         if paid_on is not None and paid_on <= ctx.today:
@@ -141,7 +142,7 @@ class PaidForm(JourneyForm):
 
     action_name = "validate_paid_form"
     form = PAID_FORM
-    own_intents = frozenset({"claim_already_paid", "inform"})
+    own_intents = frozenset({"claim_already_paid", "inform", "ask_how_to_pay"})
 
     @property
     def steps(self) -> Mapping[str, Step]:

@@ -45,7 +45,7 @@ class StartDeferral(Capability):
     async def handle(self, ctx: Context) -> Reply:
         """Check the window; preset what the taxpayer has said already."""
         preset = self._said(ctx)
-        who = await require_proof(ctx, self.action_name)
+        who = await require_proof(ctx, self.action_name, preset)
         if isinstance(who, Reply):
             return who
         debts = await debts_of(ctx.session, who)
@@ -82,6 +82,9 @@ class StartDeferral(Capability):
         )
 
     def _said(self, ctx: Context) -> dict[str, Any]:
+        if not ctx.turn.fresh:
+            kept = ctx.turn.slot("def_months")
+            return {"def_months": kept} if kept is not None else {}
         for entity in ctx.turn.all("duration"):
             months = entity.value.get("months") if isinstance(entity.value, dict) else None
             if months in (1, 2, 3):

@@ -15,7 +15,7 @@ from sqlalchemy import func, select, update
 from actions.core import Bubble, Button, Capability, Context, Reply, Turn
 from actions.deferral_rules import DEFERRAL_FORM, DEFERRAL_SLOTS, applicable, end_of, refusal
 from actions.facts import BillFact, MoneyTestFact
-from actions.forms import Filled, JourneyForm, Reading, Step, Stop, Wrong
+from actions.forms import Filled, JourneyForm, Reading, Step, Stop, Wrong, looks_like_question
 from actions.gate import require_proof
 from actions.handoff import Reason, hand_off
 from actions.phrases import bill_name, day, yuan
@@ -42,7 +42,9 @@ _NOTHING = re.compile(
 )
 _FORCE_MAJEURE = re.compile(r"火灾|水灾|洪水|地震|台风|灾|疫|泥石流|暴雨|不可抗力|停电|失火|淹")
 _CASH = re.compile(r"钱|资金|周转|货款|账|亏|生意|收不回|现金|紧张|困难|工资|贷款|没收入|经营")
-_LATER = re.compile(r"传(好|完)|上传|没有|稍后|以后|回头|先不|跳过|下一步|继续|好了|完了|暂时|之后补|补交")
+_LATER = re.compile(
+    r"传(好|完)|上传(好|完)?了|(稍后|以后|回头|之后|晚点|过后)再?(补|传|交)|(暂时|现在)没有|先不传|跳过|下一步|^(好|完)了$|补交"
+)
 _MONTHS_SAID = re.compile(r"([一二两三123])(个)?月")
 
 
@@ -88,7 +90,9 @@ class DeferralForm(JourneyForm):
             "def_cash": Step(self._cash, money, "现金|账上|货币资金|存款|余额"),
             "def_wages": Step(self._wages, money, "工资"),
             "def_social": Step(self._social, money, "社保|社会保险"),
-            "def_materials": Step(self._materials, "材料传好了说“传好了”，现在没有就说“以后补”。"),
+            "def_materials": Step(
+                self._materials, "材料传好了说“传好了”，现在没有就说“以后补”。", plain=_LATER
+            ),
             "def_confirmed": Step(self._confirmed, "没问题请说“确认提交”，要改请说改哪一项。"),
         }
 
@@ -124,7 +128,12 @@ class DeferralForm(JourneyForm):
                 "遇上这样的事真不容易。不可抗力造成的损失要由工作人员和您核实，我请人工来接。",
             )
             return Stop(reply.bubbles, "handoff")
-        if ctx.turn.intent in ("affirm", "cash_difficulty") or _CASH.search(text):
+        stated = ctx.turn.intent in ("inform", "nlu_fallback", "out_of_scope") and len(text) >= 4
+        if (
+            ctx.turn.intent in ("affirm", "cash_difficulty")
+            or _CASH.search(text)
+            or (stated and not looks_like_question(text))
+        ):
             return Filled({"def_reason": Ground.CASH_SHORTAGE.value, "def_reason_text": text[:500]})
         return None
 

@@ -69,6 +69,7 @@ class Stop:
     events: tuple[Event, ...] = ()
 
 
+_VALUES = frozenset({"amount", "number", "date", "duration", "pay_channel", "time", "identity_ref"})
 Reading = Filled | Wrong | Stop | None
 Reader = Callable[[Context], Awaitable[Reading]]
 
@@ -83,6 +84,13 @@ class Step:
     """What the taxpayer calls this answer when correcting it, as a regular expression."""
     free_text: bool = False
     """Any words are an answer, except wishes to leave."""
+    plain: re.Pattern[str] | None = None
+    """Words that are an answer whatever intent they were taken for."""
+
+
+def looks_like_question(text: str) -> bool:
+    """Whether the words ask something."""
+    return _QUESTION_MARKS.search(text) is not None
 
 
 def bare(turn: Turn) -> bool:
@@ -116,6 +124,10 @@ class JourneyForm(Capability):
         step = self.steps.get(requested) if requested else None
         if step is None or not turn.fresh:
             return Reply()
+        if step.plain is not None and step.plain.search(turn.text):
+            reading = await step.read(ctx)
+            if isinstance(reading, Filled):
+                return await self._apply(ctx, step, reading)
         if self._is_other_wish(turn, step):
             unsure = turn.intent in LEAVES and turn.confidence < SURE
             reading = await step.read(ctx) if unsure else None
@@ -123,12 +135,8 @@ class JourneyForm(Capability):
         if turn.intent == "correct_answer" and not step.free_text:
             return await self._correct(ctx, str(requested))
         reading = await step.read(ctx)
-        if reading is None and turn.intent in QUESTIONS - self.own_intents:
-            return self._reject()
-        if (
-            reading is None
-            and turn.intent in ("nlu_fallback", "out_of_scope")
-            and _QUESTION_MARKS.search(turn.text)
+        if reading is None and (
+            turn.intent in QUESTIONS - self.own_intents or looks_like_question(turn.text)
         ):
             return self._reject()
         return await self._apply(ctx, step, reading)
@@ -176,6 +184,7 @@ class JourneyForm(Capability):
 
     async def _correct(self, ctx: Context, requested: str) -> Reply:
         """Change an earlier answer: the one named, else the last one given."""
+        turn = ctx.turn
         names = list(self.steps)
         filled = [n for n in names if ctx.turn.slot(n) is not None]
         named = [n for n in filled if self.steps[n].label and re.search(self.steps[n].label, ctx.turn.text)]
@@ -185,8 +194,14 @@ class JourneyForm(Capability):
         target = named[0] if named else None
         if target is None:
             here = await self.steps[requested].read(ctx)
-            if isinstance(here, Filled) and not self._is_confirmation(requested):
+            confirming = requested.endswith("_confirmed")
+            if isinstance(here, Filled) and not confirming:
                 return await self._apply(ctx, self.steps[requested], here)
+            if confirming and not any(e.kind in _VALUES for e in turn.entities):
+                asked = "要改哪一项，请直接说，比如“工资改成三万”。"
+                return await self._apply(
+                    ctx, self.steps[requested], here if isinstance(here, Wrong) else Wrong(asked)
+                )
             for name in reversed(filled):
                 reading = await self.steps[name].read(ctx)
                 if isinstance(reading, Filled):
@@ -200,9 +215,6 @@ class JourneyForm(Capability):
             done = await self._apply(ctx, self.steps[target], reading)
             return Reply.say("好的，已经改过来了。") + done
         return Reply.say("好的，这一项重新填。", events=[SlotSet(target, None), SlotSet(FORM_MISSES, 0)])
-
-    def _is_confirmation(self, slot: str) -> bool:
-        return slot.endswith("_confirmed")
 
 
 def begin(

@@ -15,7 +15,7 @@ from actions.facts import BillFact, ExampleFact, Fact, SumFact
 from actions.gate import require_proof
 from actions.handoff import Reason, open_ticket, queue_words
 from actions.phrases import bill_name, day, yuan
-from actions.values import first_amount, first_date
+from actions.values import as_date, first_amount, first_date
 from store.debts import Debt, debts_of
 from store.models import BillStatus
 from tax.late_fee import LateFeeQuery, LateFeeResult, compute
@@ -32,15 +32,14 @@ class LateFeeAmount(Capability):
 
     async def handle(self, ctx: Context) -> Reply:
         """Answer from the bills, or from the numbers given."""
-        made_up = _example(ctx.turn, ctx.today)
+        made_up = _example(ctx.turn, ctx.today) if ctx.turn.fresh else None
         if made_up is not None:
             return made_up
-        wish = first_date(ctx.turn)
-        asked = wish if ctx.turn.intent == "ask_late_fee_amount" else ctx.turn.slot(ASKED_ON)
-        on = date.fromisoformat(str(asked)) if asked else ctx.today
-        who = await require_proof(ctx, self.action_name)
+        asked = first_date(ctx.turn) if ctx.turn.fresh else as_date(ctx.turn.slot(ASKED_ON))
+        on = asked or ctx.today
+        who = await require_proof(ctx, self.action_name, {ASKED_ON: asked.isoformat() if asked else None})
         if isinstance(who, Reply):
-            return who.then(SlotSet(ASKED_ON, asked.isoformat() if isinstance(asked, date) else asked))
+            return who
         reply = await self._own(ctx, await debts_of(ctx.session, who), on)
         return reply.then(SlotSet(ASKED_ON, None))
 

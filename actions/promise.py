@@ -52,14 +52,10 @@ class StartPromise(Capability):
 
     async def handle(self, ctx: Context) -> Reply:
         """Take the day if one was said; ask otherwise."""
-        said = (
-            first_date(ctx.turn)
-            if ctx.turn.intent in ("promise_to_pay", "inform")
-            else as_date(ctx.turn.slot("promise_date"))
-        )
-        who = await require_proof(ctx, self.action_name)
+        said = said_day(ctx) if ctx.turn.fresh else as_date(ctx.turn.slot("promise_date"))
+        who = await require_proof(ctx, self.action_name, {"promise_date": said.isoformat() if said else None})
         if isinstance(who, Reply):
-            return who.then(SlotSet("promise_date", said.isoformat() if said else None))
+            return who
         open_debts = [d for d in await debts_of(ctx.session, who) if d.is_open()]
         if not open_debts:
             return Reply.say(

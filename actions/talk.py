@@ -35,6 +35,18 @@ ASK_TO_REPEAT = 2
 HAND_OVER_AT = 3
 
 
+STOPPED = "collection_stopped"
+
+
+def quiet(ctx: Context) -> Reply | None:
+    """After despair was heard nothing is offered any more; somebody is there until a human comes."""
+    if not ctx.turn.slot(STOPPED):
+        return None
+    return Reply.say(
+        "我在的。税的事不急，人工会来和您聊，您想说什么都可以。", buttons=[Button.same("转人工")]
+    )
+
+
 class Greet(Capability):
     """Says at once what this is."""
 
@@ -42,6 +54,8 @@ class Greet(Capability):
 
     async def handle(self, ctx: Context) -> Reply:
         """A greeting with the AI disclosure and what can be done here."""
+        if calm := quiet(ctx):
+            return calm
         who = await ctx.who()
         name = f"{who.name}，" if who else ""
         return Reply.say(f"{name}{GREETING}", buttons=MENU)
@@ -141,12 +155,13 @@ class Distress(Capability):
             .where(Conversation.id == ctx.turn.conversation_id)
             .values(collection_stopped=True)
         )
-        return await hand_off(
+        handed = await hand_off(
             ctx,
             Reason.DISTRESS,
             "您说的情况我很放心不下，税的事先放一放，不急。我马上请人工来和您聊。"
             "如果您心里特别难受，可以拨打12356心理援助热线；有紧急危险请打120或110。",
         )
+        return handed.then(SlotSet(STOPPED, True))
 
 
 class WrongPerson(Capability):
@@ -239,6 +254,8 @@ class Understand(Capability):
 
     async def handle(self, ctx: Context) -> Reply:
         """Say what can be done with it."""
+        if calm := quiet(ctx):
+            return calm
         if ctx.turn.intent == "affirm":
             return Reply.say("好的。您想接着办哪一项？", buttons=MENU)
         if ctx.turn.intent == "deny":
@@ -258,6 +275,8 @@ class Misunderstood(Capability):
 
     async def handle(self, ctx: Context) -> Reply:
         """Escalate with each miss in a row."""
+        if calm := quiet(ctx):
+            return calm
         if ctx.turn.intent != "out_of_scope":
             found = await ctx.services.search(ctx.turn.text)
             if found.confident and found.hits:

@@ -6,23 +6,17 @@ import re
 from collections.abc import Mapping
 
 from rasa_sdk.events import FollowupAction, SlotSet
-from sqlalchemy import select
 
+from actions.answer import quote
 from actions.core import Bubble, Button, Capability, Context, Reply
-from actions.forms import Filled, JourneyForm, Reading, Step, Stop, Wrong, begin
-from actions.gate import PENDING, VERIFY_FORM, VERIFY_SLOTS
+from actions.forms import Filled, JourneyForm, Reading, Step, Stop, Wrong, looks_like_question
+from actions.gate import PENDING, VERIFY_FORM, VERIFY_SLOTS, begin_verification
+from actions.identify import HUMAN, LOCKED, identify, stopped, typed_identifier
 from store import audit
-from store.identity import MAX_MISSES, CodeOutcome, StartOutcome, enter_code, resend, start
-from store.models import Secret
-from tax.identifiers import classify
+from store.identity import CodeOutcome, StartOutcome, enter_code, resend
 
 _RESEND = re.compile(r"没收到|没有收到|收不到|重发|再发|重新发|过期")
 _CHANGE = re.compile(r"换(一?个)?(证件|号码|身份|代码)|(证件|号码|身份证|代码)(填|说|输)?错")
-_LOCKED = (
-    f"验证码已经连续{MAX_MISSES}次不对，为了保护您的信息，这次对话先停止核验，过半小时可以再试。"
-    "需要的话可以转人工，或者带证件到办税服务厅。"
-)
-_HUMAN = (Button("转人工", "转人工"), Button("先不办了", "取消办理"))
 _RESEND_BUTTON = Button("没收到，重发", "没收到验证码，重发一次")
 
 
@@ -39,22 +33,13 @@ class VerifySelf(Capability):
                 f"您的身份已经核实过了：{who.name}。想查什么，直接问我。",
                 buttons=[Button("查欠税", "我欠多少税"), Button("查滞纳金", "我的滞纳金是多少")],
             )
-        return Reply.say("好的，我们核实一下身份。", events=begin(VERIFY_FORM, ctx.turn, VERIFY_SLOTS))
-
-
-async def _typed_identifier(ctx: Context) -> tuple[str, str] | None:
-    """The identifier just typed, as ``(placeholder, value)``; numbers reach us only behind placeholders."""
-    refs = [str(e.value) for e in ctx.turn.all("identity_ref")]
-    if not refs:
-        return None
-    secret = await ctx.session.scalar(
-        select(Secret).where(
-            Secret.conversation_id == ctx.turn.conversation_id, Secret.placeholder == refs[-1]
-        )
-    )
-    if secret is None:
-        return None
-    return secret.placeholder, ctx.services.cipher.decrypt(secret.value_enc, "secret.value")
+        if looks_like_question(ctx.turn.text) and not ctx.turn.first("identity_ref"):
+            found = await ctx.services.search(ctx.turn.text)
+            article = found.hits[0].article if found.confident and found.hits else None
+            article = article or ctx.services.kb.by_intent("verify_self")
+            if article is not None:
+                return quote(ctx.services.kb, article)
+        return await begin_verification(ctx, "好的，我们核实一下身份。")
 
 
 class VerifyForm(JourneyForm):
@@ -69,57 +54,18 @@ class VerifyForm(JourneyForm):
         """Steps by slot."""
         return {
             "verify_identifier": Step(
-                self._identifier,
+                identify,
                 "请把统一社会信用代码、身份证号或者登记的手机号打给我，任选一个。",
                 "证件|号码|代码",
             ),
             "verify_code": Step(self._code, "请输入手机短信里的6位数字。没收到的话，说“重发”。"),
         }
 
-    async def _identifier(self, ctx: Context) -> Reading:
-        typed = await _typed_identifier(ctx)
-        if typed is None:
-            if len(re.findall(r"\d", ctx.turn.text)) >= 6:
-                return Wrong(
-                    "这个号码的位数不对。统一社会信用代码和身份证号是18位，手机号是11位，请您对一下再发。"
-                )
-            return None
-        placeholder, value = typed
-        known = classify(value, ctx.today)
-        if known is None:
-            return Wrong("这个号码好像有一位不对，请您对一下再发给我。")
-        if str(known.kind) not in ("uscc", "resident_id", "mobile"):
-            return Wrong("请用统一社会信用代码、身份证号或者登记的手机号来核实。")
-        outcome = await start(
-            ctx.session,
-            ctx.services.cipher,
-            conversation_id=ctx.turn.conversation_id,
-            kind=str(known.kind),
-            value=known.value,
-            now=ctx.now,
-            code_life=ctx.services.code_life,
-        )
-        if outcome is not StartOutcome.SENT:
-            return _stopped(outcome)
-        await audit.record(
-            ctx.session,
-            actor="taxpayer",
-            action="verification.started",
-            subject=f"conversation:{ctx.turn.conversation_id}",
-            detail={"by": str(known.kind)},
-        )
-        minutes = int(ctx.services.code_life.total_seconds() // 60)
-        told = Bubble(
-            f"收到。如果这个号码在我们这里有登记，6位验证码已经发到登记的手机上，{minutes}分钟内有效。"
-            "这个码只在这里填，别告诉打电话来的人。"
-        )
-        return Filled({"verify_identifier": placeholder}, (told,))
-
     async def _code(self, ctx: Context) -> Reading:
         if _RESEND.search(ctx.turn.text):
             return await self._resend(ctx)
-        if await _typed_identifier(ctx) is not None:
-            return await self._identifier(ctx)
+        if await typed_identifier(ctx) is not None:
+            return await identify(ctx)
         if _CHANGE.search(ctx.turn.text):
             return Wrong("好的，换一个。", slots={"verify_identifier": None})
         code = ctx.turn.first("sms_code")
@@ -148,7 +94,7 @@ class VerifyForm(JourneyForm):
         if outcome is CodeOutcome.VERIFIED:
             return Filled({"verify_code": "done"})
         if outcome is CodeOutcome.LOCKED:
-            return Stop((Bubble(_LOCKED, _HUMAN),), "locked")
+            return Stop((Bubble(LOCKED, HUMAN),), "locked")
         if outcome is CodeOutcome.EXPIRED:
             return Wrong("这个验证码过期了。", (Button("重发验证码", "验证码过期了，重发一次"),))
         if outcome is CodeOutcome.NONE_PENDING:
@@ -164,17 +110,10 @@ class VerifyForm(JourneyForm):
             code_life=ctx.services.code_life,
         )
         if outcome is not StartOutcome.SENT:
-            return _stopped(outcome)
+            return stopped(outcome)
         return Wrong(
             "如果号码有登记，新的验证码已经发出，之前的作废。一直收不到，可能是登记的手机号换了，可以转人工核对。"
         )
-
-
-def _stopped(outcome: StartOutcome) -> Stop:
-    if outcome is StartOutcome.LOCKED:
-        return Stop((Bubble(_LOCKED, _HUMAN),), "locked")
-    words = "验证码要得太频繁了，请过一小时再试。急的话可以转人工，或者带证件到办税服务厅。"
-    return Stop((Bubble(words, _HUMAN),), "too_many")
 
 
 class AfterVerification(Capability):

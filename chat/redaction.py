@@ -79,8 +79,9 @@ def _known(value: str, today: date) -> tuple[str, str] | None:
 
 
 def _card(value: str, groups: Sequence[str]) -> tuple[str, str] | None:
-    """A long number in groups of at least three digits, as on a bank card."""
-    return ("other", value) if _CARD.fullmatch(value) and min(map(len, groups)) >= 3 else None
+    """A long number in groups of four digits, as on a bank card; the last group may be shorter."""
+    fours = all(len(g) == 4 for g in groups[:-1]) and len(groups[-1]) <= 4
+    return ("other", value) if fours and _CARD.fullmatch(value) else None
 
 
 def _unspaced(plain: str, today: date) -> Iterator[Found]:

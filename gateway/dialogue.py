@@ -40,10 +40,10 @@ class RasaDialogue:
                 },
             )
             response.raise_for_status()
-            messages = response.json()["messages"]
-        except (httpx.HTTPError, ValueError, KeyError) as error:
+            answers = [_answer(message) for message in response.json()["messages"]]
+        except (httpx.HTTPError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise DialogueUnavailable(type(error).__name__) from error
-        return [_answer(m) for m in messages if m.get("text") or m.get("custom", {}).get("show")] or [SILENT]
+        return [a for a in answers if a.text or a.custom] or [SILENT]
 
     async def healthy(self) -> bool:
         """Whether Rasa answers and has its model."""

@@ -94,9 +94,8 @@ class OutgoingGuard:
         return None
 
     async def _amounts(self, conversation_id: uuid.UUID, answer: Answer) -> str | None:
-        said = amounts_in(answer.text) | {
-            a for t in _texts(answer.custom) for a in amounts_in(t) | cell_amount(t)
-        }
+        said = {a for t in (answer.text, *_titles(answer)) for a in amounts_in(t)}
+        said |= {a for t in _texts(answer.custom) for a in amounts_in(t) | cell_amount(t)}
         if not said and not any(f.get("kind") in ("bill", "sum", "money_test") for f in answer.facts):
             return None
         async with self._sessions() as session:

@@ -84,6 +84,8 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"生产环境必须设置自己的密钥（至少 16 个字符）：{', '.join(weak)}。可用 openssl rand -hex 32 生成。"
             )
+        if self.today is not None:
+            raise ValueError("生产环境不能固定日期：请去掉 SHUILING_TODAY，否则期限和滞纳金都会算错。")
         if self.demo:
             raise ValueError("生产环境请设置 SHUILING_DEMO=false：演示数据和短信收件箱页面不能对外开放。")
         return self

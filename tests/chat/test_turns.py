@@ -320,9 +320,7 @@ async def test_what_a_human_owns_the_bot_leaves_alone(
 ) -> None:
     conversation = await new_conversation()
     async with house.sessions() as session, session.begin():
-        await session.execute(
-            update(Conversation).where(Conversation.id == conversation).values(owner=owner)
-        )
+        await session.execute(update(Conversation).where(Conversation.id == conversation).values(owner=owner))
     (message,) = await house.say(conversation, "坐席你好")
     assert await house.turns.wait_for(message) == []
     assert house.twin.calls == 0

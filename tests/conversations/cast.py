@@ -63,7 +63,9 @@ class Player:
     @property
     def unpaid(self) -> Decimal:
         """Tax unpaid on all bills."""
-        return sum((b.principal - b.paid for b in self.bills if b.status in ("open", "disputed")), Decimal("0.00"))
+        return sum(
+            (b.principal - b.paid for b in self.bills if b.status in ("open", "disputed")), Decimal("0.00")
+        )
 
     @property
     def fee(self) -> Decimal:

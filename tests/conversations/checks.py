@@ -78,7 +78,8 @@ def _deferral(db: Db, talk: Mapping[str, Any], cast: Mapping[str, Player], value
 
 def _cases(db: Db, talk: Mapping[str, Any], cast: Mapping[str, Player], value: Any) -> None:
     rows = db.execute(
-        'select *, due_at at time zone \'Asia/Shanghai\' as local from "case" where conversation_id = %s', (talk["id"],)
+        "select *, due_at at time zone 'Asia/Shanghai' as local from \"case\" where conversation_id = %s",
+        (talk["id"],),
     ).fetchall()
     assert [r["kind"] for r in rows] == [c["kind"] for c in value], [r["kind"] for r in rows]
     for row, want in zip(rows, value, strict=True):
@@ -116,7 +117,7 @@ def _audit(db: Db, talk: Mapping[str, Any], cast: Mapping[str, Player], value: A
     subjects = [f"conversation:{talk['id']}", *(f"taxpayer:{p.id}" for p in cast.values())]
     numbers = db.execute(
         "select 'deferral:' || number as s from deferral_application where conversation_id = %s"
-        ' union select \'case:\' || number from "case" where conversation_id = %s',
+        " union select 'case:' || number from \"case\" where conversation_id = %s",
         (talk["id"], talk["id"]),
     ).fetchall()
     subjects += [r["s"] for r in numbers]
@@ -127,7 +128,8 @@ def _audit(db: Db, talk: Mapping[str, Any], cast: Mapping[str, Player], value: A
 
 def _verified(db: Db, talk: Mapping[str, Any], cast: Mapping[str, Player], value: Any) -> None:
     rows = db.execute(
-        "select taxpayer_id from verification where conversation_id = %s and state = 'verified'", (talk["id"],)
+        "select taxpayer_id from verification where conversation_id = %s and state = 'verified'",
+        (talk["id"],),
     ).fetchall()
     assert [r["taxpayer_id"] for r in rows] == ([] if value == "none" else [cast[value].id])
 

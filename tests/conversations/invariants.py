@@ -17,14 +17,18 @@ PROMISES = re.compile(
     r"(保证|肯定|一定|绝对)(会|能)?(批|通过)|包(批|过)|必批|宽限期内|(给|为)您宽限|(可以|帮您|给您)免(除|掉)?滞纳金"
     r"|不会(被)?(罚|处罚|冻结|影响)|没事的|不用怕"
 )
-ASKS_TOO_MUCH = re.compile(r"(请|把)(您的)?(银行卡号|密码)(告诉|发给|报给)|转(账|款)(到|至)(以下|这个)|点击(下面|以下)")
+ASKS_TOO_MUCH = re.compile(
+    r"(请|把)(您的)?(银行卡号|密码)(告诉|发给|报给)|转(账|款)(到|至)(以下|这个)|点击(下面|以下)"
+)
 ENGLISH = re.compile(r"[A-Za-z]{2,}")
 ALLOWED_ENGLISH = re.compile(r"(?:RG|YQ|HC|YY|TS|HD)\d{4}-\d{6}|PDF|APP")
 MACHINE = re.compile(r"[{}<>\[\]]|〔(?!\d{4}〕)|\bNone\b|\\[nu]|第?None|undefined|Traceback")
 MOBILE = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
 LONG_NUMBER = re.compile(r"(?<![0-9A-Za-z])\d{2}[0-9A-HJ-NPQRTUWXY]{16}(?![0-9A-Za-z])")
 FEN_AMOUNT = re.compile(r"\d[\d,]*\.\d{2}(?!\d)")
-OWN_AFFAIRS = re.compile(r"您名下|查到您|您有\d+笔|您(现在|目前)?(欠|没有欠)|(您|您的).{0,14}(已逾期|已过期|还没到期)")
+OWN_AFFAIRS = re.compile(
+    r"您名下|查到您|您有\d+笔|您(现在|目前)?(欠|没有欠)|(您|您的).{0,14}(已逾期|已过期|还没到期)"
+)
 REPLACED = "没有通过我的核对"
 BROKEN = "系统暂时出了故障"
 
@@ -66,7 +70,9 @@ def broken(
             wrong.append(f"English: {text!r}")
         if any(w in text for w in (REPLACED, BROKEN)):
             wrong.append("the answer was replaced by the guard, or the dialogue failed")
-        wrong += [f"a command behind a button: {b}" for b in answer.get("buttons", ()) if b["payload"][:1] == "/"]
+        wrong += [
+            f"a command behind a button: {b}" for b in answer.get("buttons", ()) if b["payload"][:1] == "/"
+        ]
         wrong += _secrets(json.dumps(answer, ensure_ascii=False), shown, known, cast, example)
     return wrong
 
@@ -81,7 +87,9 @@ _PATTERNS = (
 )
 
 
-def _secrets(raw: str, shown: str, known: set[Player], cast: Iterable[Player], example: bool) -> Iterable[str]:
+def _secrets(
+    raw: str, shown: str, known: set[Player], cast: Iterable[Player], example: bool
+) -> Iterable[str]:
     for player in cast:
         if player.identifier in raw or player.phone in raw:
             yield "an identity number or phone of the cast"

@@ -50,8 +50,8 @@ class Expect:
     cells: tuple[str, ...] = ()
     bubbles: int | None = None
     silent: bool = False
-    queue: bool = False
-    """The ticket's number, its true place and the true office hours must be told."""
+    queue: str | None = None
+    """``full``: the ticket's number, its true place and the true office hours must be told; ``place``: only the first two."""
     amounts: str | None = None
     """``example``: amounts may be said although nobody is verified, because the taxpayer gave the numbers."""
     save: str | None = None
@@ -109,7 +109,9 @@ def _script(file: str, raw: Any) -> Script:
     if not isinstance(raw, dict) or set(raw) - {"name", "cast", "steps"} or not raw.get("steps"):
         raise ScriptError(f"{file}: a script has name, cast and steps, not {raw!r:.120}")
     where = f"{file}:{raw['name']}"
-    return Script(file, str(raw["name"]), dict(raw.get("cast") or {}), tuple(_step(where, s) for s in raw["steps"]))
+    return Script(
+        file, str(raw["name"]), dict(raw.get("cast") or {}), tuple(_step(where, s) for s in raw["steps"])
+    )
 
 
 def _step(where: str, raw: Any) -> Step:
@@ -132,7 +134,7 @@ def _step(where: str, raw: Any) -> Step:
             cells=tuple(str(c) for c in expect.get("cells", ())),
             bubbles=expect.get("bubbles"),
             silent=bool(expect.get("silent", False)),
-            queue=bool(expect.get("queue", False)),
+            queue={True: "full", False: None}.get(expect.get("queue", False), expect.get("queue")),
             amounts=expect.get("amounts"),
             save=expect.get("save"),
             equals=expect.get("equals"),

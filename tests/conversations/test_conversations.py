@@ -51,7 +51,3 @@ def casting(bureau: Bureau) -> Casting:
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda s: s.id)
 def test_conversation(script: Script, bureau: Bureau, casting: Casting) -> None:
     Play(script, {alias: casting.player(role) for alias, role in script.cast.items()}, bureau).run()
-
-
-def test_there_are_enough_of_them() -> None:
-    assert len(SCRIPTS) >= 45

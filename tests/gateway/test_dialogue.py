@@ -58,7 +58,9 @@ async def test_answers_keep_their_parts_and_facts_stay_apart(dialogue: Any) -> N
         "buttons": [{"title": "怎么缴", "payload": "怎么缴税", "type": "postback"}],
         "custom": {"show": {"kind": "citations", "items": ["x"]}, "facts": [{"kind": "bill"}]},
     }
-    (answer,) = await dialogue(lambda _: httpx.Response(200, json={"messages": [message]})).send(TALK, "1", "x")
+    (answer,) = await dialogue(lambda _: httpx.Response(200, json={"messages": [message]})).send(
+        TALK, "1", "x"
+    )
     assert answer == Answer(
         "欠80000元",
         ({"title": "怎么缴", "payload": "怎么缴税"},),

@@ -82,9 +82,7 @@ class Desk:
     async def check(
         self, conversation: uuid.UUID, text: str, *facts: dict[str, Any], custom: Any = None, **rest: Any
     ) -> Checked:
-        return await self.guard.check(
-            conversation, Answer(text, custom=custom, facts=tuple(facts), **rest)
-        )
+        return await self.guard.check(conversation, Answer(text, custom=custom, facts=tuple(facts), **rest))
 
     async def passes(self, *args: Any, **more: Any) -> None:
         checked = await self.check(*args, **more)
@@ -284,7 +282,9 @@ async def test_amounts_in_tables_are_checked_cell_by_cell(desk: Desk) -> None:
     await desk.stops("amount", talk, "明细如下。", bill(debt), custom=total)
 
 
-@pytest.mark.parametrize("said", ["八万元", "8万元", "80,000.00元", "¥80000", "捌万圆", "八万块", "80000 元", "八万元整"])
+@pytest.mark.parametrize(
+    "said", ["八万元", "8万元", "80,000.00元", "¥80000", "捌万圆", "八万块", "80000 元", "八万元整"]
+)
 async def test_however_an_amount_is_written_it_is_the_same_amount(desk: Desk, said: str) -> None:
     (debt,) = await desk.debts("not_due_company")
     talk = await desk.talk("not_due_company")
@@ -319,7 +319,13 @@ def test_amounts_found_in_a_text(text: str, amounts: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("cell", "found"),
-    [("12,500.30", {D("12500.30")}), ("175.00元", {D("175.00")}), ("28", set()), ("0.05%", set()), ("", set())],
+    [
+        ("12,500.30", {D("12500.30")}),
+        ("175.00元", {D("175.00")}),
+        ("28", set()),
+        ("0.05%", set()),
+        ("", set()),
+    ],
 )
 def test_a_cell_is_an_amount_when_it_is_nothing_else(cell: str, found: set[Decimal]) -> None:
     assert cell_amount(cell) == found

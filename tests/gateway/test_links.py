@@ -44,5 +44,12 @@ def test_a_link_cannot_be_stretched_or_signed_by_another() -> None:
     paper, until, sign = parts(links.make(PAPER))
     assert not links.valid(paper, until + 3600, sign)
     assert not DocumentLinks("another-key", Time()).valid(paper, until, sign)
-    for forged in ("", sign[:-1], sign[:-1] + ("0" if sign[-1] != "0" else "1"), sign.upper(), "签名", sign * 2):
+    for forged in (
+        "",
+        sign[:-1],
+        sign[:-1] + ("0" if sign[-1] != "0" else "1"),
+        sign.upper(),
+        "签名",
+        sign * 2,
+    ):
         assert not links.valid(paper, until, forged)

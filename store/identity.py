@@ -141,8 +141,9 @@ async def start(
     sent_to_them = (
         await session.scalar(recent.where(Verification.taxpayer_id == taxpayer_id)) if taxpayer_id else 0
     )
-    if (asked_here or 0) >= MAX_CODES or (sent_to_them or 0) >= 2 * MAX_CODES:
+    if (asked_here or 0) >= MAX_CODES:
         return StartOutcome.TOO_MANY
+    misses = await _recent_misses(session, conversation_id, since)
     await session.execute(
         update(Verification)
         .where(Verification.conversation_id == conversation_id, Verification.state == "pending")
@@ -153,15 +154,30 @@ async def start(
         conversation_id=conversation_id,
         taxpayer_id=taxpayer_id,
         code_expires_at=now + code_life,
+        misses=misses,
         created_at=now,
     )
     code = f"{secrets.randbelow(1_000_000):06d}"
     attempt.code_hash = cipher.lookup_hash(f"code:{attempt.id}", code)
     session.add(attempt)
-    if taxpayer_id is not None:
+    # Somebody who got many codes gets no more for a while, and nobody is told: the answer must not differ from
+    # the one for a number nobody is registered under.
+    if taxpayer_id is not None and (sent_to_them or 0) < 2 * MAX_CODES:
         await _send_code(session, cipher, taxpayer_id, code, code_life)
     await session.flush()
     return StartOutcome.SENT
+
+
+async def _recent_misses(session: AsyncSession, conversation_id: uuid.UUID, since: datetime) -> int:
+    """Misses carried over to a new attempt: naming oneself again is no way round the lock."""
+    last = await session.scalar(
+        select(Verification)
+        .where(Verification.conversation_id == conversation_id, Verification.created_at > since)
+        .order_by(Verification.created_at.desc())
+        .limit(1)
+    )
+    settled = last is None or last.verified_at is not None or last.state == "locked"
+    return 0 if settled or last is None else last.misses
 
 
 async def resend(

@@ -11,6 +11,8 @@ from bot.parsing.numeral import COUNT, count
 from bot.parsing.source import Source
 
 _N = rf"(?<![\d零一二三四五六七八九十百第.])(?P<n>[一二三四五六七八九]{{2}}|{COUNT})"
+# Days alone are counted in thousands: a debt may be six years old.
+_DAYS = rf"(?<![\d零一二三四五六七八九十百第.])(?P<n>\d{{4}}|[一二三四五六七八九]{{2}}|{COUNT})"
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(rf"分?{_N}个(?P<more>多|来)?(?P<half>半)?月"), "months"),
     (re.compile(r"分?(?P<pair>俩|仨)(?P<more>多)?(?P<half>半)?月"), "months"),
@@ -24,7 +26,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (re.compile(r"半年"), "half year"),
     (re.compile(rf"{_N}个?(?P<more>多)?(?:周|星期|礼拜)(?![一二三四五六日天末\d])"), "weeks"),
-    (re.compile(rf"{_N}(?P<more>多|来)?天"), "days"),
+    (re.compile(rf"{_DAYS}(?P<more>多|来)?天"), "days"),
     (re.compile(rf"{_N}(?P<more>多)?日(?=之?内|以内|的?时间)"), "days"),
     (re.compile(rf"{_N}个?(?P<more>多)?(?:小时|钟头)(?P<half>半)?"), "hours"),
     (re.compile(rf"{_N}个半(?:小时|钟头)"), "hours and a half"),

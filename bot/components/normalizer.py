@@ -52,6 +52,29 @@ class TextNormalizer(GraphComponent):
         return training_data
 
 
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=False)
+class TextRestorer(GraphComponent):
+    """Last in the pipeline: the tracker and the actions see the words as they were sent."""
+
+    @classmethod
+    def create(
+        cls,
+        config: Dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+    ) -> TextRestorer:
+        """Build it; there is nothing to configure."""
+        return cls()
+
+    def process(self, messages: List[Message]) -> List[Message]:
+        """Put back what :class:`TextNormalizer` set aside."""
+        for message in messages:
+            if message.get(RAW_TEXT):
+                message.set(TEXT, message.get(RAW_TEXT), add_to_output=True)
+        return messages
+
+
 def normalised(text: str) -> str:
     """The text as the pipeline reads it; at most 2,000 characters.
 

@@ -236,6 +236,10 @@ class Play:
                 self.db.execute(
                     "update bill set due_date = '2026-11-20' where taxpayer_id = %s", (self.cast[alias].id,)
                 )
+            case "all_due_later":
+                self.db.execute(
+                    "update bill set due_date = '2026-12-15' where taxpayer_id = %s", (self.cast[alias].id,)
+                )
             case "application_approved":
                 self.db.execute(
                     "update deferral_application set status = 'approved', approved_until = requested_until,"

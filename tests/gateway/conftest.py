@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
-from starlette.testclient import TestClient
+import uvicorn
+from fastapi import FastAPI
 
 from gateway.app import create_app
 from gateway.settings import Settings
@@ -17,9 +19,39 @@ from kb.search import KnowledgeBase
 from store.engine import SessionFactory
 from tests.chat.database import fresh_database, opened, seed
 from tests.gateway.rasa_twin import RasaTwin
-from tests.support.stack import TODAY
+from tests.support.stack import TODAY, free_port, wait_until
 
-Gateway = Callable[..., TestClient]
+
+class Client(httpx.Client):
+    """Speaks to a gateway that runs in a thread of this process.
+
+    Attributes:
+        app: the application.
+        socket_url: address of its WebSocket.
+    """
+
+    def __init__(self, app: FastAPI, port: int) -> None:
+        super().__init__(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False)
+        self.app = app
+        self.socket_url = f"ws://127.0.0.1:{port}/chat/ws"
+
+
+Gateway = Callable[..., Client]
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[Client]:
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="critical", access_log=False))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        wait_until(lambda: server.started or not thread.is_alive(), 60, "the gateway")
+        with Client(app, port) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join(20)
 
 
 @pytest.fixture(scope="module")
@@ -43,25 +75,21 @@ def rasa() -> Iterator[RasaTwin]:
 
 
 @pytest.fixture(scope="session")
-def vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("vectors")
+def kb() -> KnowledgeBase:
+    """The articles, found by their letters instead of by a model."""
+    return KnowledgeBase.load(embedder=HashingEmbedder())
 
 
 @pytest.fixture(scope="module")
 def gateway(
-    seeded_url: str, rasa: RasaTwin, vectors: Path, tmp_path_factory: pytest.TempPathFactory
+    seeded_url: str, rasa: RasaTwin, kb: KnowledgeBase, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gateway]:
     """Starts gateways in this process: the real application on real PostgreSQL, with a stand-in for Rasa."""
-    load = KnowledgeBase.load
-
-    def light(cache_dir: Path | None = None) -> KnowledgeBase:
-        return load(embedder=HashingEmbedder(), cache_dir=vectors)
-
     with pytest.MonkeyPatch.context() as patch, ExitStack() as running:
-        patch.setattr("gateway.parts.KnowledgeBase.load", light)
+        patch.setattr("gateway.parts.KnowledgeBase.load", lambda cache_dir: kb)
         patch.setattr("gateway.app.logs.configure", lambda _: None)
 
-        def start(address: str = "127.0.0.1", **settings: Any) -> TestClient:
+        def start(**settings: Any) -> Client:
             given: dict[str, Any] = {
                 "env": "test",
                 "today": TODAY,
@@ -74,13 +102,12 @@ def gateway(
                 "rate_sessions_per_minute": 100_000,
                 **settings,
             }
-            app = create_app(Settings(_env_file=None, **given))
-            return running.enter_context(TestClient(app, client=(address, 50_000)))
+            return running.enter_context(serving(create_app(Settings(_env_file=None, **given))))
 
         yield start
 
 
 @pytest.fixture(scope="module")
-def client(gateway: Gateway) -> TestClient:
+def client(gateway: Gateway) -> Client:
     """A gateway with wide limits."""
     return gateway()

@@ -46,9 +46,12 @@ class RasaTwin:
             self._known[message_id] = self.answers.get(text, [{"text": f"答：{text}"}])
         return self._known[message_id]
 
-    def _handler(twin) -> type[BaseHTTPRequestHandler]:  # noqa: N805
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        twin = self
+
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1
 
             def log_message(self, *_: Any) -> None:
                 pass

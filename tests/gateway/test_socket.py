@@ -3,59 +3,22 @@
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from starlette.testclient import TestClient, WebSocketTestSession
-from starlette.websockets import WebSocketDisconnect
+from websockets.exceptions import ConnectionClosed
 
 from store.personas import by_key
-from tests.gateway.conftest import Gateway
+from tests.gateway.conftest import Client, Gateway
 from tests.gateway.rasa_twin import RasaTwin
 from tests.gateway.test_routes import bearer, new_token
+from tests.gateway.window import tab, unheard
 
 pytestmark = pytest.mark.unit
 
 
-class Tab:
-    """One open window of a conversation."""
-
-    def __init__(self, socket: WebSocketTestSession) -> None:
-        self.socket = socket
-
-    def say(self, text: Any, client_id: Any = None) -> None:
-        self.socket.send_json({"type": "say", "text": text, "client_id": client_id or str(uuid.uuid4())})
-
-    def frame(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.socket.receive_json()
-        return found
-
-    def messages(self, count: int) -> list[dict[str, Any]]:
-        """The next messages, other frames left out."""
-        found: list[dict[str, Any]] = []
-        while len(found) < count:
-            frame = self.frame()
-            if frame["type"] == "message":
-                found.append(frame)
-        return found
-
-    def texts(self, count: int) -> list[tuple[str, str]]:
-        return [(m["sender"], m["text"]) for m in self.messages(count)]
-
-
-@contextmanager
-def tab(client: TestClient, token: str, after: Any = 0) -> Iterator[Tab]:
-    with client.websocket_connect("/chat/ws") as socket:
-        socket.send_json({"type": "hello", "token": token, "after": after})
-        assert socket.receive_json() == {"type": "ready", "owner": "bot"}
-        yield Tab(socket)
-
-
-def test_a_talk(client: TestClient, rasa: RasaTwin) -> None:
-    with tab(client, new_token(client)) as window:
+def test_a_talk(client: Client, rasa: RasaTwin) -> None:
+    with tab(client.socket_url, new_token(client)) as window:
         (hello,) = window.messages(1)
         assert hello["sender"] == "bot" and "不是真人" in hello["text"] and hello["buttons"]
         window.say("我欠多少税", "c1")
@@ -67,63 +30,65 @@ def test_a_talk(client: TestClient, rasa: RasaTwin) -> None:
     assert rasa.heard[-1] == "我欠多少税"
 
 
-def test_ones_own_number_comes_back_masked(client: TestClient, rasa: RasaTwin) -> None:
+def test_ones_own_number_comes_back_masked(client: Client, rasa: RasaTwin) -> None:
     person = by_key("overdue_company")
-    with tab(client, new_token(client), after=2**61) as window:
+    with tab(client.socket_url, new_token(client)) as window:
+        window.messages(1)
         window.say(f"我是{person.identifier}")
         (own, answer) = window.messages(2)
     assert person.identifier not in json.dumps([own, answer])
     assert rasa.heard[-1] == "我是〔信用代码#1〕"
 
 
-def test_two_tabs_see_the_same_and_a_third_catches_up(client: TestClient) -> None:
+def test_two_tabs_see_the_same_and_a_third_catches_up(client: Client) -> None:
     token = new_token(client)
-    with tab(client, token) as one, tab(client, token) as two:
+    with tab(client.socket_url, token) as one, tab(client.socket_url, token) as two:
         one.say("从第一个窗口说")
         first = one.messages(3)
         assert two.messages(3) == first
         two.say("从第二个窗口说")
         second = two.messages(2)
         assert one.messages(2) == second
-    with tab(client, token, after=first[-1]["id"]) as three:
+    with tab(client.socket_url, token, after=first[-1]["id"]) as three:
         assert three.messages(2) == second
         three.say("还连着")
         assert three.texts(2) == [("taxpayer", "还连着"), ("bot", "答：还连着")]
 
 
-def test_other_peoples_windows_see_nothing(client: TestClient) -> None:
-    with tab(client, new_token(client)) as mine, tab(client, new_token(client)) as other:
+def test_other_peoples_windows_see_nothing(client: Client) -> None:
+    with (
+        tab(client.socket_url, new_token(client)) as mine,
+        tab(client.socket_url, new_token(client)) as other,
+    ):
         mine.say("只给我看")
         mine.messages(3)
         other.messages(1)
-        other.socket.send_json({"type": "ping"})
-        assert other.frame() == {"type": "pong"}
+        assert other.quiet()
 
 
-def test_the_same_message_sent_again_is_answered_once(client: TestClient, rasa: RasaTwin) -> None:
+def test_the_same_message_sent_again_is_answered_once(client: Client, rasa: RasaTwin) -> None:
     token = new_token(client)
-    with tab(client, token) as window:
+    with tab(client.socket_url, token) as window:
         window.messages(1)
         window.say("只办一次", "same")
         first = window.messages(2)
         window.say("只办一次", "same")
         assert window.messages(1) == first[:1]
-    with tab(client, token, after=first[0]["id"] - 1) as window:
+    with tab(client.socket_url, token, after=first[0]["id"] - 1) as window:
         assert window.messages(2) == first
-        window.socket.send_json({"type": "ping"})
-        assert window.frame() == {"type": "pong"}
+        assert window.quiet()
     assert rasa.heard.count("只办一次") == 1
 
 
-def test_what_was_said_while_nobody_listened_is_there_on_return(client: TestClient, rasa: RasaTwin) -> None:
+def test_what_was_said_while_nobody_listened_is_there_on_return(client: Client, rasa: RasaTwin) -> None:
     token = new_token(client)
     rasa.hold.clear()
-    with tab(client, token) as window:
+    with tab(client.socket_url, token) as window:
         window.messages(1)
         window.say("我先走了")
         window.messages(1)
     rasa.hold.set()
-    with tab(client, token) as window:
+    with tab(client.socket_url, token) as window:
         assert window.texts(3)[1:] == [("taxpayer", "我先走了"), ("bot", "答：我先走了")]
 
 
@@ -141,39 +106,40 @@ def test_what_was_said_while_nobody_listened_is_there_on_return(client: TestClie
         [],
         "hello",
         None,
+        b"\x00\xff",
+        b"{not json",
     ],
 )  # fmt: skip
-def test_nobody_gets_in_with_a_wrong_first_frame(client: TestClient, first: Any) -> None:
-    with client.websocket_connect("/chat/ws") as socket:
-        socket.send_text(json.dumps(first))
-        refused = socket.receive_json()
+def test_nobody_gets_in_with_a_wrong_first_frame(client: Client, first: Any) -> None:
+    with unheard(client.socket_url) as window:
+        window.send(first if isinstance(first, bytes) else json.dumps(first))
+        refused = window.frame()
         assert (refused["type"], refused["code"]) == ("error", "auth") and "会话" in refused["text"]
-        with pytest.raises(WebSocketDisconnect) as closed:
-            socket.receive_json()
-        assert closed.value.code == 4401
+        with pytest.raises(ConnectionClosed) as closed:
+            window.frame()
+        assert closed.value.rcvd is not None and closed.value.rcvd.code == 4401
 
 
-@pytest.mark.parametrize("send", ["send_bytes", "send_text"])
-def test_nor_with_bytes_or_garbage(client: TestClient, send: str) -> None:
-    with client.websocket_connect("/chat/ws") as socket:
-        getattr(socket, send)(b"\x00\xff" if send == "send_bytes" else "{not json")
-        assert socket.receive_json()["code"] == "auth"
-
-
-def test_a_token_in_the_address_is_not_looked_at(client: TestClient) -> None:
+def test_a_token_in_the_address_is_not_looked_at(client: Client) -> None:
     token = new_token(client)
-    with client.websocket_connect(f"/chat/ws?token={token}", headers=bearer(token)) as socket:
-        socket.send_json({"type": "hello"})
-        assert socket.receive_json()["code"] == "auth"
+    with unheard(client.socket_url, f"?token={token}", **bearer(token)) as window:
+        window.send({"type": "hello"})
+        assert window.frame()["code"] == "auth"
 
 
 @pytest.mark.parametrize("after", [-1, 2**70, "5", None, 1.5, [], {}, True])
-def test_a_strange_last_id_gives_the_history_or_nothing(client: TestClient, after: Any) -> None:
-    with tab(client, new_token(client), after=after) as window:
-        window.socket.send_json({"type": "ping"})
+def test_a_strange_last_id_gives_the_history_or_nothing(client: Client, after: Any) -> None:
+    with tab(client.socket_url, new_token(client), after=after) as window:
+        window.send({"type": "ping"})
         while (frame := window.frame())["type"] == "message":
             assert "不是真人" in frame["text"]
         assert frame == {"type": "pong"}
+
+
+def test_a_last_id_from_the_future_does_not_make_deaf(client: Client) -> None:
+    with tab(client.socket_url, new_token(client), after=2**61) as window:
+        window.say("听得见吗")
+        assert window.texts(2) == [("taxpayer", "听得见吗"), ("bot", "答：听得见吗")]
 
 
 GARBAGE = [
@@ -195,13 +161,10 @@ GARBAGE = [
 
 
 @pytest.mark.parametrize("garbage", GARBAGE, ids=range(len(GARBAGE)))
-def test_garbage_is_refused_and_the_talk_goes_on(client: TestClient, garbage: str | bytes) -> None:
-    with tab(client, new_token(client)) as window:
+def test_garbage_is_refused_and_the_talk_goes_on(client: Client, garbage: str | bytes) -> None:
+    with tab(client.socket_url, new_token(client)) as window:
         window.messages(1)
-        if isinstance(garbage, bytes):
-            window.socket.send_bytes(garbage)
-        else:
-            window.socket.send_text(garbage)
+        window.send(garbage)
         refused = window.frame()
         assert (refused["type"], refused["code"]) == ("error", "frame") and refused["text"]
         window.say("还在吗")
@@ -219,8 +182,8 @@ def test_garbage_is_refused_and_the_talk_goes_on(client: TestClient, garbage: st
         ("税" * 10_000, "too_long"),
     ],
 )
-def test_what_cannot_be_taken_names_the_message_it_is_about(client: TestClient, text: Any, code: str) -> None:
-    with tab(client, new_token(client)) as window:
+def test_what_cannot_be_taken_names_the_message_it_is_about(client: Client, text: Any, code: str) -> None:
+    with tab(client.socket_url, new_token(client)) as window:
         window.messages(1)
         window.say(text, "c7")
         refused = window.frame()
@@ -230,8 +193,8 @@ def test_what_cannot_be_taken_names_the_message_it_is_about(client: TestClient, 
 
 
 @pytest.mark.parametrize("client_id", ["\x00", "\ud800", "x" * 65, {"a": 1}, 7, ["x"], " "])
-def test_a_strange_client_id_does_no_harm(client: TestClient, client_id: Any) -> None:
-    with tab(client, new_token(client)) as window:
+def test_a_strange_client_id_does_no_harm(client: Client, client_id: Any) -> None:
+    with tab(client.socket_url, new_token(client)) as window:
         window.messages(1)
         window.say("照样收下", client_id)
         (own, answer) = window.messages(2)
@@ -240,7 +203,7 @@ def test_a_strange_client_id_does_no_harm(client: TestClient, client_id: Any) ->
 
 def test_too_fast_is_said_with_the_message_and_nothing_is_stored(gateway: Gateway, rasa: RasaTwin) -> None:
     client = gateway(rate_messages_per_minute=1)
-    with tab(client, new_token(client)) as window:
+    with tab(client.socket_url, new_token(client)) as window:
         window.messages(1)
         for n in range(5):
             window.say(f"快{n}")
@@ -251,9 +214,9 @@ def test_too_fast_is_said_with_the_message_and_nothing_is_stored(gateway: Gatewa
     assert "太快了" not in rasa.heard
 
 
-def test_an_upload_is_told_in_every_window(client: TestClient) -> None:
+def test_an_upload_is_told_in_every_window(client: Client) -> None:
     token = new_token(client)
-    with tab(client, token) as one, tab(client, token) as two:
+    with tab(client.socket_url, token) as one, tab(client.socket_url, token) as two:
         client.post("/chat/uploads", files={"file": ("对账单.pdf", b"%PDF-1.4\n")}, headers=bearer(token))
         for window in (one, two):
             assert window.texts(2)[1] == ("system", "已收到材料：对账单.pdf")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-from actions.core import Bubble, Button, Capability, Context, Reply
+from actions.core import Bubble, Button, Context, Reply
 from actions.deferral_rules import applicable
 from actions.facts import BillFact, Fact, SumFact
 from actions.gate import require_proof
 from actions.phrases import bill_name, day, yuan
+from actions.screening import Screened
 from store.debts import Debt, debts_of
 from store.models import BillStatus
 
@@ -32,7 +33,7 @@ def debt_line(debt: Debt, today: date) -> str:
     return words
 
 
-class Balance(Capability):
+class Balance(Screened):
     """All open bills of the verified taxpayer, with the late fee as of today where one runs."""
 
     action_name = "action_balance"
@@ -66,7 +67,7 @@ class Balance(Capability):
         return Reply((Bubble(text, tuple(buttons), None, tuple(facts)),))
 
 
-class DueDate(Capability):
+class DueDate(Screened):
     """Until when each open bill can be paid."""
 
     action_name = "action_due_date"

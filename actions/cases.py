@@ -14,10 +14,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from actions.core import Button, Capability, Context, Reply
 from actions.facts import BillFact
-from actions.forms import Filled, JourneyForm, Reading, Step, Wrong, begin
+from actions.forms import Filled, JourneyForm, Reading, Step, Wrong, begin, looks_like_question
 from actions.gate import require_proof
 from actions.handoff import OFFICE_HOURS, Reason, open_ticket, queue_words, seat_day, staffed
 from actions.phrases import bill_name, day, yuan
+from actions.screening import claims_fault
 from actions.values import first_date, said_impossible_date
 from store import audit
 from store.debts import Debt, debts_of
@@ -36,6 +37,10 @@ _PREFIX = {
     CaseKind.CALLBACK: "HD",
 }
 MAX_STATEMENT = 1000
+_PAID_THROUGH = re.compile(
+    r"窗口|柜台|大厅|会计|刷(的)?卡|代扣|网银|银行|微信|支付宝|电子税务局|云闪付|现金|[aA][pP][pP]"
+)
+_STATEMENTS = frozenset({"affirm", "deny", "nlu_fallback", "inform", "claim_already_paid"})
 
 
 async def open_case(
@@ -152,7 +157,10 @@ class PaidForm(JourneyForm):
                 self._date, "请说大概是哪天缴的，比如“上周五”。记不清就说“记不清”。", "日子|日期|哪天"
             ),
             "paid_channel": Step(
-                self._channel, "请说是怎么缴的，比如电子税务局、银行柜台、微信。", "渠道|方式|怎么缴"
+                self._channel,
+                "请说是怎么缴的，比如电子税务局、银行柜台、微信。",
+                "渠道|方式|怎么缴",
+                plain=_PAID_THROUGH,
             ),
         }
 
@@ -169,16 +177,14 @@ class PaidForm(JourneyForm):
         return Filled({**slots, "paid_channel": str(channel)} if channel else slots)
 
     async def _channel(self, ctx: Context) -> Reading:
+        text = ctx.turn.text.strip()
+        if looks_like_question(text):
+            return None
         channel = ctx.turn.first("pay_channel")
         if channel:
             return Filled({"paid_channel": str(channel)})
-        text = ctx.turn.text.strip()
-        if (
-            ctx.turn.intent in ("affirm", "deny", "nlu_fallback", "inform", "claim_already_paid")
-            and 1 < len(text) <= 40
-        ):
-            return Filled({"paid_channel": text})
-        return None
+        told = _PAID_THROUGH.search(text) or ctx.turn.intent in _STATEMENTS
+        return Filled({"paid_channel": text}) if told and 1 < len(text) <= 40 else None
 
 
 class SubmitPaid(Capability):
@@ -208,12 +214,12 @@ class SubmitPaid(Capability):
         )
         return Reply.say(
             f"登记好了，核查单号{number}：{when}，{channel}。工作人员会对账核实。请把缴款回单或截图留好，核实后会告诉您结果。",
-            buttons=[Button("让人工给我回电", "请人工给我回电话"), Button("没别的事了", "没别的事了，再见")],
+            buttons=[
+                Button("让人工给我回电", "约个时间给我回个电话"),
+                Button("没别的事了", "没别的事了，再见"),
+            ],
             events=cleared,
         )
-
-
-_FAULT = re.compile(r"(税务局|你们|专管员|税务机关).{0,8}(的错|搞错|弄错|出错|的责任|的原因|通知错|错误)")
 
 
 class StartDispute(Capability):
@@ -270,12 +276,12 @@ class SubmitDispute(Capability):
         number = await open_case(
             ctx, CaseKind.DISPUTE, str(statement), who=who, bill_id=debt.bill_id if debt else None
         )
-        fault = _FAULT.search(str(statement))
+        fault = claims_fault(str(statement))
         ticket = await open_ticket(ctx, Reason.AUTHORITY_FAULT if fault else Reason.DISPUTE, str(statement))
         return Reply.say(
             f"登记好了，异议单号{number}。核实清楚之前，我不会再就这笔金额和您争论。{queue_words(ticket, ctx.now)}",
             buttons=[
-                Button("让人工给我回电", "请人工给我回电话"),
+                Button("让人工给我回电", "约个时间给我回个电话"),
                 Button("复议怎么办", "对税款有争议怎么申请复议"),
             ],
             events=cleared,
@@ -350,7 +356,7 @@ class SubmitComplaint(Capability):
         return Reply.say(
             f"投诉登记好了，单号{number}，会优先处理。{queue_words(ticket, ctx.now)}",
             buttons=[
-                Button("让人工给我回电", "请人工给我回电话"),
+                Button("让人工给我回电", "约个时间给我回个电话"),
                 Button("别再联系我", "以后不要再联系我了"),
             ],
             events=cleared,

@@ -242,6 +242,10 @@ class Capability(Action):
     async def handle(self, ctx: Context) -> Reply:
         """Answer one turn."""
 
+    async def reply(self, ctx: Context) -> Reply:
+        """What is said to this turn; :meth:`handle` unless something comes first."""
+        return await self.handle(ctx)
+
     async def run(
         self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
     ) -> list[Event]:
@@ -249,7 +253,7 @@ class Capability(Action):
         turn = Turn.from_tracker(tracker)
         async with self.services.sessions() as session, session.begin():
             ctx = Context(turn, session, self.services, self.services.now(), self.services.today())
-            reply = await self.handle(ctx)
+            reply = await self.reply(ctx)
             if self.understood and turn.fresh:
                 await session.execute(
                     update(Conversation)

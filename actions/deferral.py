@@ -9,7 +9,6 @@ from typing import Any
 from rasa_sdk.events import SlotSet
 from sqlalchemy import select
 
-from actions.answer import quote
 from actions.core import Button, Capability, Context, Reply
 from actions.deferral_rules import DEFERRAL_FORM, DEFERRAL_SLOTS, applicable, refusal
 from actions.facts import BillFact
@@ -17,6 +16,8 @@ from actions.forms import Filled, JourneyForm, Reading, Step, begin
 from actions.gate import require_proof
 from actions.handoff import Reason, hand_off, open_ticket, queue_words
 from actions.phrases import bill_name, day, yuan
+from actions.quoting import article_for, quote
+from actions.screening import Screened
 from store import audit
 from store.debts import debts_of
 from store.models import DeferralApplication
@@ -32,12 +33,12 @@ async def overdue_reply(ctx: Context) -> Reply:
         "我明白您手头紧。延期缴纳要在缴款期限之前申请，您这笔已经过了期限，现在不能再按这个办法申请，"
         "我不想让您白跑一趟。能先缴一部分也好，缴掉的部分就不再算滞纳金。其他办法由人工和您商量。"
         + queue_words(ticket, ctx.now),
-        buttons=[Button("滞纳金多少", "我的滞纳金是多少"), Button("让人工给我回电", "请人工给我回电话")],
+        buttons=[Button("滞纳金多少", "我的滞纳金是多少"), Button("让人工给我回电", "约个时间给我回个电话")],
         custom={"kind": "citations", "items": ["《税收征收管理法实施细则》第四十二条"]},
     )
 
 
-class StartDeferral(Capability):
+class StartDeferral(Screened):
     """Begins an application: eligibility first, then the form."""
 
     action_name = "action_deferral_start"
@@ -92,17 +93,15 @@ class StartDeferral(Capability):
         return {}
 
 
-class DeferralEligibility(Capability):
+class DeferralEligibility(Screened):
     """May I defer? The rule, and, once verified, which of one's own bills it could be for."""
 
     action_name = "action_deferral_eligibility"
 
     async def handle(self, ctx: Context) -> Reply:
         """Quote the rule; look at the bills only behind the proof."""
-        found = await ctx.services.search(ctx.turn.text)
-        article = found.hits[0].article if found.confident and found.hits else None
-        article = article or ctx.services.kb.by_intent("ask_deferral_eligibility")
-        reply = quote(ctx.services.kb, article) if article else Reply()
+        article, _ = await article_for(ctx, "ask_deferral_eligibility")
+        reply = await quote(ctx, article) if article else Reply()
         who = await ctx.who()
         if who is None:
             own = Reply.say(
@@ -122,7 +121,7 @@ class DeferralEligibility(Capability):
         return reply + refusal(ctx, debts)
 
 
-class CashDifficulty(Capability):
+class CashDifficulty(Screened):
     """Somebody says they are short of money: listen first, then what can be done."""
 
     action_name = "action_cash_difficulty"

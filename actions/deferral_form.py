@@ -13,6 +13,7 @@ from rasa_sdk.events import SlotSet
 from sqlalchemy import func, select, update
 
 from actions.core import Bubble, Button, Capability, Context, Reply, Turn
+from actions.deferral import overdue_reply
 from actions.deferral_rules import DEFERRAL_FORM, DEFERRAL_SLOTS, applicable, end_of, refusal
 from actions.facts import BillFact, MoneyTestFact
 from actions.forms import Filled, JourneyForm, Reading, Step, Stop, Wrong, looks_like_question
@@ -345,7 +346,9 @@ class SubmitDeferral(Capability):
             (d for d in await debts_of(ctx.session, who) if str(d.bill_id) == slots["def_bill"]), None
         )
         if debt is None or debt not in applicable([debt], ctx.today):
-            return (refusal(ctx, [debt] if debt else [])).then(*cleared)
+            passed = debt is not None and debt.is_overdue(ctx.today)
+            told = await overdue_reply(ctx) if passed else refusal(ctx, [debt] if debt else [])
+            return told.then(*cleared)
         cash, wages, social = _numbers(slots)
         months = int(slots["def_months"])
         number = await next_number(ctx.session, "YQ", ctx.today)

@@ -38,6 +38,7 @@ class Reason(StrEnum):
     ENFORCEMENT = "enforcement"
     APPEAL = "appeal"
     CRIMINAL = "criminal"
+    BANKRUPTCY = "bankruptcy"
     DISTRESS = "distress"
     LOCKED = "locked"
     NO_ARTICLE = "no_article"
@@ -69,6 +70,7 @@ ROUTES: dict[Reason, Routing] = {
     Reason.ENFORCEMENT: Routing("enforcement", 3, "涉及已采取的措施"),
     Reason.APPEAL: Routing("policy", 3, "具体案件的复议或诉讼"),
     Reason.CRIMINAL: Routing("enforcement", 3, "涉及刑事责任的问题"),
+    Reason.BANKRUPTCY: Routing("enforcement", 3, "涉及破产的税务问题"),
     Reason.DISTRESS: Routing("hardship", 1, "处境困难，需要关怀"),
     Reason.LOCKED: Routing("general", 3, "身份核验多次未通过"),
     Reason.JUDGEMENT: Routing("policy", 4, "需要人工判断的政策问题"),
@@ -176,7 +178,7 @@ async def hand_off(ctx: Context, reason: Reason, lead: str = "好的，我给您
     seen = "刚才的对话坐席都能看到，不用再说一遍。等候时您可以接着问我。" if ticket.new else ""
     return Reply.say(
         f"{lead}{queue_words(ticket, ctx.now)}{seen}",
-        buttons=[Button("让人工给我回电", "请人工给我回电话"), Button("继续问税铃", "我还想问别的")],
+        buttons=[Button("让人工给我回电", "约个时间给我回个电话"), Button("继续问税铃", "我还想问别的")],
         events=[ActiveLoop(None), SlotSet("requested_slot", None)],
     )
 

@@ -10,11 +10,12 @@ from typing import Any
 
 from rasa_sdk.events import SlotSet
 
-from actions.core import Bubble, Button, Capability, Context, Reply, Turn
+from actions.core import Bubble, Button, Context, Reply, Turn
 from actions.facts import BillFact, ExampleFact, Fact, SumFact
 from actions.gate import require_proof
 from actions.handoff import Reason, open_ticket, queue_words
 from actions.phrases import bill_name, day, yuan
+from actions.screening import Screened
 from actions.values import as_date, first_amount, first_date
 from store.debts import Debt, debts_of
 from store.models import BillStatus
@@ -25,7 +26,7 @@ ASKED_ON = "asked_on"
 MAX_EXAMPLE_DAYS = 3650
 
 
-class LateFeeAmount(Capability):
+class LateFeeAmount(Screened):
     """Own late fee, or an example when the taxpayer names a sum and a number of days."""
 
     action_name = "action_late_fee"

@@ -45,8 +45,8 @@ from actions.talk import (
     Misunderstood,
     OptOut,
     Repeat,
+    StrayAnswer,
     SuspectFraud,
-    Understand,
     WrongPerson,
 )
 from actions.verification import AfterVerification, VerifyForm, VerifySelf
@@ -57,7 +57,7 @@ CAPABILITIES: tuple[type[Capability], ...] = (
     DeferralForm, DeferralStatus, DisputeForm, Distress, DueDate, Greet, Human, LateFeeAmount, Misunderstood,
     OptOut, PaidForm, PromiseForm, Repeat, StartCallback, StartComplaint, StartDeferral, StartDispute,
     StartPromise, SubmitCallback, SubmitComplaint, SubmitDeferral, SubmitDispute, SubmitPaid, SubmitPromise,
-    SuspectFraud, Understand, VerifyForm, VerifySelf, WithdrawDeferral, WithdrawForm, WithdrawSubmit, WrongPerson,
+    SuspectFraud, StrayAnswer, VerifyForm, VerifySelf, WithdrawDeferral, WithdrawForm, WithdrawSubmit, WrongPerson,
 )  # fmt: skip
 
 

@@ -10,12 +10,14 @@ from rasa_sdk.events import FollowupAction, SlotSet
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from actions.answer import quote
 from actions.core import Bubble, Button, Capability, Context, Reply
 from actions.facts import StoredFact
 from actions.forms import SURE, leave
-from actions.gate import PENDING
+from actions.gate import PENDING, begin_verification
 from actions.handoff import Reason, hand_off
+from actions.quoting import STRONG, article_for, quote, strongest
+from actions.screening import Screened
+from actions.values import first_date
 from store import audit
 from store.identity import revoke
 from store.models import ContactExclusion, Conversation, Message
@@ -164,13 +166,30 @@ class Distress(Capability):
         return handed.then(SlotSet(STOPPED, True))
 
 
+_NOT_ME = re.compile(
+    r"打错|不是(他|她)?本人|不是我(的|本人)|认错|找错|不认识|号码换|没有这个人|查无此人|我不是"
+)
+
+
 class WrongPerson(Capability):
     """Somebody else answers: nothing about the taxpayer is said, the number is noted."""
 
     action_name = "action_wrong_person"
 
     async def handle(self, ctx: Context) -> Reply:
-        """Note it; a proof given earlier in this conversation ends, because somebody else is speaking."""
+        """Note it; a proof given earlier in this conversation ends, because somebody else is speaking.
+
+        Once the proof is given, or when it may have been something else, ask first.
+        """
+        sure = _NOT_ME.search(ctx.turn.text) is not None
+        if not sure and (ctx.turn.confidence < SURE or await ctx.who() is not None):
+            return Reply.say(
+                "确认一下：您是说打错了，或者您不是本人？",
+                buttons=[
+                    Button("对，不是本人", "打错了，我不是本人"),
+                    Button("不是，我是本人", "不是，我就是本人"),
+                ],
+            )
         await _exclude(ctx, "wrong_person")
         await revoke(ctx.session, ctx.turn.conversation_id)
         return Reply.say(
@@ -229,8 +248,8 @@ class SuspectFraud(Capability):
 
     async def handle(self, ctx: Context) -> Reply:
         """Quote the article on checking us."""
-        article = ctx.services.kb.by_intent("suspect_fraud")
-        return quote(ctx.services.kb, article) if article else await hand_off(ctx, Reason.NO_ARTICLE)
+        article, _ = await article_for(ctx, "suspect_fraud")
+        return await quote(ctx, article) if article else await hand_off(ctx, Reason.NO_ARTICLE)
 
 
 class Busy(Capability):
@@ -242,12 +261,12 @@ class Busy(Capability):
         """Let them go, offer a call back."""
         return Reply.say(
             "好的，您先忙。需要的话可以约个时间让人工回电，您有空了也可以随时来问我。",
-            buttons=[Button("约个回电", "请人工给我回电话"), Button("不用了", "不用了，再见")],
+            buttons=[Button("约个回电", "约个时间给我回个电话"), Button("不用了", "不用了，再见")],
             events=[*leave()] if ctx.turn.active_loop else [],
         )
 
 
-class Understand(Capability):
+class StrayAnswer(Capability):
     """A bare yes, no or value outside any form."""
 
     action_name = "action_stray_answer"
@@ -261,13 +280,16 @@ class Understand(Capability):
         if ctx.turn.intent == "deny":
             return Reply.say("好的，那就先不办。还有别的需要随时说。", buttons=MENU)
         if ctx.turn.first("identity_ref"):
-            return Reply(events=(FollowupAction("action_verify_self"),))
+            return await begin_verification(ctx, "好的，我们核实一下身份。")
         if ctx.turn.all("date") and re.search(r"交|缴|付|打款|转", ctx.turn.text):
-            return Reply(events=(FollowupAction("action_promise_start"),))
+            said = first_date(ctx.turn)
+            lead = (Bubble("日历上没有这一天，您再看一下。"),) if said is None else ()
+            day = said.isoformat() if said else None
+            return Reply(lead, (SlotSet("promise_date", day), FollowupAction("action_promise_start")))
         return Reply.say("您说的这个，是想查欠税、算滞纳金，还是办延期？", buttons=MENU)
 
 
-class Misunderstood(Capability):
+class Misunderstood(Screened):
     """Not understood: an article if one clearly fits, else ask again, then choices and a human, then a human."""
 
     action_name = "action_misunderstood"
@@ -279,7 +301,7 @@ class Misunderstood(Capability):
             return calm
         if ctx.turn.intent != "out_of_scope":
             found = await ctx.services.search(ctx.turn.text)
-            if found.confident and found.hits:
+            if strongest(found, STRONG) is not None:
                 await self._reset(ctx)
                 return Reply(events=(FollowupAction("action_answer"),))
         count = await ctx.session.scalar(

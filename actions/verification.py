@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 from rasa_sdk.events import FollowupAction, SlotSet
 
-from actions.answer import quote
 from actions.core import Bubble, Button, Capability, Context, Reply
 from actions.forms import Filled, JourneyForm, Reading, Step, Stop, Wrong, looks_like_question
 from actions.gate import PENDING, VERIFY_FORM, VERIFY_SLOTS, begin_verification
 from actions.identify import HUMAN, LOCKED, identify, stopped, typed_identifier
+from actions.quoting import article_for, quote
 from store import audit
 from store.identity import CodeOutcome, StartOutcome, enter_code, resend
 
@@ -34,11 +34,9 @@ class VerifySelf(Capability):
                 buttons=[Button("查欠税", "我欠多少税"), Button("查滞纳金", "我的滞纳金是多少")],
             )
         if looks_like_question(ctx.turn.text) and not ctx.turn.first("identity_ref"):
-            found = await ctx.services.search(ctx.turn.text)
-            article = found.hits[0].article if found.confident and found.hits else None
-            article = article or ctx.services.kb.by_intent("verify_self")
+            article, _ = await article_for(ctx, "verify_self")
             if article is not None:
-                return quote(ctx.services.kb, article)
+                return await quote(ctx, article)
         return await begin_verification(ctx, "好的，我们核实一下身份。")
 
 

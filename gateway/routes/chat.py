@@ -98,7 +98,9 @@ async def _receive(socket: WebSocket) -> dict[str, Any]:
 
 def _after(hello: dict[str, Any]) -> int:
     after = hello.get("after")
-    return after if isinstance(after, int) and 0 <= after < 2**62 else 0
+    if not isinstance(after, int) or isinstance(after, bool):
+        return 0
+    return after if 0 <= after < 2**62 else 0
 
 
 async def _greeted(parts: Parts, hello: dict[str, Any]) -> Conversation | None:
@@ -116,7 +118,7 @@ async def _serve(parts: Parts, socket: WebSocket, conversation: Conversation, af
             missed = await threads.since(session, conversation.id, after)
         for message in missed:
             await socket.send_json(threads.frame(message))
-        sent = max((m.id for m in missed), default=after)
+        sent = max((m.id for m in missed), default=0)
         writer = asyncio.create_task(_write(socket, queue, sent))
         reader = asyncio.create_task(_read(parts, socket, conversation))
         try:

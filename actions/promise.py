@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from rasa_sdk.events import SlotSet
+from rasa_sdk.events import FollowupAction, SlotSet
 from sqlalchemy import update
 
 from actions.core import Button, Capability, Context, Reply
 from actions.facts import BillFact
-from actions.forms import Filled, JourneyForm, Reading, Step, Wrong, begin
+from actions.forms import Filled, JourneyForm, Reading, Step, Wrong, begin, looks_like_question
 from actions.gate import require_proof
+from actions.late_fee import ASKED_ON, LateFeeAmount
 from actions.phrases import bill_name, day, yuan
 from actions.values import as_date, first_date, said_impossible_date
 from store import audit
@@ -51,7 +52,15 @@ class StartPromise(Capability):
     action_name = "action_promise_start"
 
     async def handle(self, ctx: Context) -> Reply:
-        """Take the day if one was said; ask otherwise."""
+        """Take the day if one was said; ask otherwise. A day with a question asks for the late fee on that day."""
+        if ctx.turn.fresh and first_date(ctx.turn) and looks_like_question(ctx.turn.text):
+            on = first_date(ctx.turn)
+            return Reply(
+                events=(
+                    SlotSet(ASKED_ON, on.isoformat() if on else None),
+                    FollowupAction(LateFeeAmount.action_name),
+                )
+            )
         said = said_day(ctx) if ctx.turn.fresh else as_date(ctx.turn.slot("promise_date"))
         who = await require_proof(ctx, self.action_name, {"promise_date": said.isoformat() if said else None})
         if isinstance(who, Reply):

@@ -11,7 +11,7 @@ from kb.model import Article
 from kb.search import SearchResult
 
 LAST_ARTICLE = "last_article"
-STRONG = 1.0
+STRONG = 0.8
 """Certainty of a search from which its hit wins over the article that answers the intent by default."""
 _ONLY_WHEN_TAKEN = frozenset({"measures-taken"})
 """Articles for those who say that measures were taken; the rest get the general one."""

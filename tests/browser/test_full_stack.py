@@ -148,6 +148,7 @@ def test_on_a_phone(phone: Visitor) -> None:
     phone.press("滞纳金多少")
     table = page.locator("shuiling-chat .table")
     expect(table.last).to_be_visible()
+    assert table.last.evaluate("t => t.scrollWidth <= t.clientWidth"), "the fee itself is in view"
     box = table.last.bounding_box()
     assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 375
     assert page.evaluate("document.documentElement.scrollWidth") <= 375

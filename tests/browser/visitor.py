@@ -51,7 +51,7 @@ class Visitor:
             tab.goto(self.url + "/demo/outbox.html")
             tab.set_default_timeout(10_000)
             mine = tab.locator(".sms li").filter(has_text=f"{role.phone[:3]}****{role.phone[-4:]}").first
-            found: str = re.findall(r"\d{6}", mine.locator(".text").inner_text())[0]
+            found: str = mine.locator(".big").inner_text()
             return found
         finally:
             tab.close()

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -17,6 +18,7 @@ import psycopg
 import pytest
 
 from chat.turns import SLOW_WORDS
+from gateway.settings import Settings
 from store.personas import by_key
 from tests.gateway.window import Window, tab
 from tests.support.stack import TODAY, Stack, data_folder, wait_until
@@ -174,11 +176,11 @@ def somebody_waits(stack: Stack) -> None:
         wait_until(waiting, 20, "the action at the held table")
 
 
-@pytest.mark.parametrize("part", ["gateway", "rasa"])
-def test_killed_while_the_application_is_being_submitted(
+@pytest.mark.parametrize("part", ["gateway", "rasa", "nothing"])
+def test_broken_off_while_the_application_is_being_submitted(
     victim: Stack, applicants: Iterator[str], part: str
 ) -> None:
-    """The action is in the middle of its transaction when one end of the line dies."""
+    """The action is in the middle of its transaction when one end of the line dies, or just takes very long."""
     talk = Talk(victim)
     with talk.window() as window:
         begin_deferral(talk, window, next(applicants))
@@ -187,7 +189,12 @@ def test_killed_while_the_application_is_being_submitted(
         with applications_held(victim):
             window.say("确认提交")
             somebody_waits(victim)
-            victim.kill_gateway() if part == "gateway" else victim.kill_rasa()
+            if part == "gateway":
+                victim.kill_gateway()
+            elif part == "rasa":
+                victim.kill_rasa()
+            else:
+                time.sleep(Settings().rasa_timeout_s + 2)
     victim.wait_ready()
     wait_until(lambda: bool(talk.answers_to("确认提交")), RESTART_S, "the answer")
     told = "".join(talk.answers_to("确认提交"))

@@ -106,10 +106,13 @@ class Turns:
 
     async def _drain(self, conversation_id: uuid.UUID) -> None:
         try:
-            while conversation_id in self._woken:
+            more = True
+            while more:
                 self._woken.discard(conversation_id)
-                for message, owner in await self._pending(conversation_id):
-                    await self._answer_or_hand_over(message, owner)
+                pending = await self._pending(conversation_id)
+                if pending:
+                    await self._answer_or_hand_over(*pending[0])
+                more = len(pending) > 1 or conversation_id in self._woken
         except Exception:
             log.exception("worker_failed", conversation=str(conversation_id))
             if not self._closing:
@@ -121,13 +124,14 @@ class Turns:
         self._workers.pop(conversation_id, None)
 
     async def _pending(self, conversation_id: uuid.UUID) -> Sequence[tuple[Message, Owner]]:
-        """Unanswered messages in order, with who owns the conversation."""
+        """The next two unanswered messages in order, with who owns the conversation now."""
         async with self._sessions() as session:
             rows = await session.execute(
                 select(Message, Conversation.owner)
                 .join(Conversation, Message.conversation_id == Conversation.id)
                 .where(Message.conversation_id == conversation_id, Message.state == MessageState.PENDING)
                 .order_by(Message.id)
+                .limit(2)
             )
             return [(message, Owner(owner)) for message, owner in rows]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -57,6 +57,8 @@ class GuardContext:
     conversation_id: uuid.UUID
     now: datetime
     today: date
+    debts: dict[str, Debt] = field(default_factory=dict)
+    """Bills already looked up and found to be the taxpayer's own."""
 
 
 class OutgoingGuard:
@@ -133,10 +135,13 @@ class OutgoingGuard:
         raise Unbacked(f"unknown kind {kind}")
 
     async def _debt(self, ctx: GuardContext, bill_id: str) -> Debt:
+        if bill_id in ctx.debts:
+            return ctx.debts[bill_id]
         who = await proof(ctx.session, ctx.conversation_id, ctx.now)
         debt = await debt_by_id(ctx.session, uuid.UUID(str(bill_id)))
         if who is None or debt is None or debt.taxpayer_id != who.taxpayer_id:
             raise Unbacked("bill without proof of identity")
+        ctx.debts[bill_id] = debt
         return debt
 
     async def _stated(self, ctx: GuardContext, wanted: set[Decimal]) -> None:

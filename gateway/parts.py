@@ -126,7 +126,7 @@ async def build(settings: Settings, database_url: str) -> AsyncIterator[Parts]:
         await engine.dispose()
 
 
-def _parts(connection: HTTPConnection) -> Parts:
+async def _parts(connection: HTTPConnection) -> Parts:
     parts: Parts = connection.app.state.parts
     return parts
 

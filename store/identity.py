@@ -138,9 +138,6 @@ async def start(
     taxpayer_id = await _find(session, cipher, kind, value)
     recent = select(func.count()).select_from(Verification).where(Verification.created_at > since)
     asked_here = await session.scalar(recent.where(Verification.conversation_id == conversation_id))
-    sent_to_them = (
-        await session.scalar(recent.where(Verification.taxpayer_id == taxpayer_id)) if taxpayer_id else 0
-    )
     if (asked_here or 0) >= MAX_CODES:
         return StartOutcome.TOO_MANY
     misses = await _recent_misses(session, conversation_id, since)
@@ -160,10 +157,8 @@ async def start(
     code = f"{secrets.randbelow(1_000_000):06d}"
     attempt.code_hash = cipher.lookup_hash(f"code:{attempt.id}", code)
     session.add(attempt)
-    # Somebody who got many codes gets no more for a while, and nobody is told: the answer must not differ from
-    # the one for a number nobody is registered under.
-    if taxpayer_id is not None and (sent_to_them or 0) < 2 * MAX_CODES:
-        await _send_code(session, cipher, taxpayer_id, code, code_life)
+    if taxpayer_id is not None:
+        await _send_code(session, cipher, taxpayer_id, code, code_life, since)
     await session.flush()
     return StartOutcome.SENT
 
@@ -214,7 +209,7 @@ async def resend(
     attempt.code_hash = cipher.lookup_hash(f"code:{attempt.id}", code)
     session.add(attempt)
     if pending.taxpayer_id is not None:
-        await _send_code(session, cipher, pending.taxpayer_id, code, code_life)
+        await _send_code(session, cipher, pending.taxpayer_id, code, code_life, now - CODE_WINDOW)
     await session.flush()
     return StartOutcome.SENT
 
@@ -286,8 +281,26 @@ async def _pending(session: AsyncSession, conversation_id: uuid.UUID) -> Verific
 
 
 async def _send_code(
-    session: AsyncSession, cipher: FieldCipher, taxpayer_id: uuid.UUID, code: str, life: timedelta
+    session: AsyncSession,
+    cipher: FieldCipher,
+    taxpayer_id: uuid.UUID,
+    code: str,
+    life: timedelta,
+    since: datetime,
 ) -> None:
+    """Hand the code to the carrier.
+
+    Somebody who got many codes since ``since`` gets no more for a while, and nobody is told: the answer must not
+    differ from the one for a number nobody is registered under.
+    """
+    await session.flush()
+    attempts = await session.scalar(
+        select(func.count())
+        .select_from(Verification)
+        .where(Verification.taxpayer_id == taxpayer_id, Verification.created_at > since)
+    )
+    if (attempts or 0) > 2 * MAX_CODES:
+        return
     contact = await session.scalar(
         select(Contact).where(Contact.taxpayer_id == taxpayer_id, Contact.is_primary)
     )

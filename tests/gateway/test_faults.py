@@ -89,7 +89,8 @@ def applicants(victim: Stack) -> Iterator[str]:
     """Phones of taxpayers with one tax that is not due yet."""
     with psycopg.connect(victim.database_url) as connection:
         found = connection.execute(
-            "select min(c.phone_mask) from bill b join contact c using (taxpayer_id) group by b.taxpayer_id "
+            "select min(c.phone_mask) from bill b join contact c using (taxpayer_id) "
+            "where taxpayer_id not in (select taxpayer_id from deferral_application) group by taxpayer_id "
             "having count(*) = 1 and bool_and(b.status = 'open' and b.due_date > %s) order by 1",
             (TODAY + timedelta(days=7),),
         ).fetchall()

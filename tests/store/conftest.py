@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import date
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -17,15 +16,16 @@ from store.crypto import FieldCipher
 from store.databases import with_database
 from store.embedded import EmbeddedServer
 from store.engine import SessionFactory, make_engine, make_sessions
+from tests.support.stack import data_folder
 
 TODAY = date(2026, 11, 23)
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
-    data_dir: Path = tmp_path_factory.mktemp("store")
-    yield embedded.start(data_dir)
-    embedded.stop(data_dir)
+def server() -> Iterator[EmbeddedServer]:
+    with data_folder() as data_dir:
+        yield embedded.start(data_dir)
+        embedded.stop(data_dir)
 
 
 @pytest.fixture(scope="session")

@@ -255,7 +255,7 @@ class WithdrawSubmit(Capability):
             return Reply.say("好的，申请照常办理。", events=[cleared])
         live = await _live(ctx)
         if live is None:
-            return Reply.say("没有查到可以撤回的申请，可能已经办结了。", events=[cleared])
+            return Reply.say("没有查到还可以撤回的申请，可能已经撤回或者办结了。", events=[cleared])
         try:
             live.status = advance(Status(live.status), Event.WITHDRAW).value
         except DeferralError as error:

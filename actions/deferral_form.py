@@ -345,6 +345,9 @@ class SubmitDeferral(Capability):
         debt = next(
             (d for d in await debts_of(ctx.session, who) if str(d.bill_id) == slots["def_bill"]), None
         )
+        made = await self._made_already(ctx)
+        if made is not None:
+            return self._told(ctx, made, ctx.today).then(*cleared)
         if debt is None or debt not in applicable([debt], ctx.today):
             passed = debt is not None and debt.is_overdue(ctx.today)
             told = await overdue_reply(ctx) if passed else refusal(ctx, [debt] if debt else [])
@@ -358,6 +361,7 @@ class SubmitDeferral(Capability):
             taxpayer_id=who.taxpayer_id,
             bill_id=debt.bill_id,
             conversation_id=ctx.turn.conversation_id,
+            said_in=ctx.turn.message_id,
             status=advance(Status.DRAFT, Event.SUBMIT).value,
             reason=str(slots["def_reason"]),
             reason_text=str(slots.get("def_reason_text") or ""),
@@ -387,6 +391,15 @@ class SubmitDeferral(Capability):
             detail={"bill": debt.bill_no, "months": months, "amount": str(debt.unpaid)},
         )
         return self._told(ctx, application, ctx.today).then(*cleared)
+
+    async def _made_already(self, ctx: Context) -> DeferralApplication | None:
+        """The application this very message made, when its turn runs again after a crash."""
+        if ctx.turn.message_id is None:
+            return None
+        made: DeferralApplication | None = await ctx.session.scalar(
+            select(DeferralApplication).where(DeferralApplication.said_in == ctx.turn.message_id)
+        )
+        return made
 
     def _told(self, ctx: Context, application: DeferralApplication, today: date) -> Reply:
         decided = decision_due(today)

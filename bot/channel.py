@@ -21,6 +21,8 @@ from sanic import Blueprint, response
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
+from bot.turn import Watch, current, watched
+
 logger = logging.getLogger(__name__)
 
 
@@ -73,6 +75,7 @@ class ShuilingChannel(InputChannel):
 
     def __init__(self, token: str) -> None:
         self._token = token
+        self._turns: set[asyncio.Task[Any]] = set()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def _lock(self, sender: str) -> asyncio.Lock:
@@ -81,6 +84,41 @@ class ShuilingChannel(InputChannel):
             lock = asyncio.Lock()
             self._locks[sender] = lock
         return lock
+
+    async def _turn(
+        self,
+        agent: Any,
+        on_new_message: Callable[[UserMessage], Awaitable[None]],
+        sender: str,
+        text: str,
+        message_id: str,
+        metadata: Any,
+    ) -> Optional[list[dict[str, Any]]]:
+        """Answers to one message, ``None`` if the turn failed and left no trace."""
+        async with self._lock(sender):
+            tracker = await agent.tracker_store.retrieve(sender)
+            earlier = _already_answered(tracker.events, message_id) if tracker is not None else None
+            if earlier is not None:
+                return earlier
+            watch = Watch()
+            current.set(watch)
+            agent.processor.action_endpoint = watched(agent.processor.action_endpoint)
+            collector = WholeMessages()
+            known = metadata if isinstance(metadata, dict) else {}
+            try:
+                await on_new_message(
+                    UserMessage(
+                        text,
+                        collector,
+                        sender,
+                        input_channel=self.name(),
+                        metadata={**known, "message_id": message_id},
+                    )
+                )
+            except Exception:
+                logger.exception("turn failed")
+                return None
+            return None if watch.failed else collector.messages
 
     def blueprint(self, on_new_message: Callable[[UserMessage], Awaitable[None]]) -> Blueprint:
         """Routes: ``GET /`` health, ``POST /webhook`` one message."""
@@ -99,22 +137,17 @@ class ShuilingChannel(InputChannel):
             sender, text, message_id = body.get("sender"), body.get("message"), body.get("message_id")
             if not (isinstance(sender, str) and isinstance(text, str) and isinstance(message_id, str)):
                 return response.json({"error": "sender, message and message_id must be strings"}, status=422)
-            lock = self._lock(sender)
-            async with lock:
-                tracker = await request.app.ctx.agent.tracker_store.retrieve(sender)
-                if tracker is not None:
-                    earlier = _already_answered(tracker.events, message_id)
-                    if earlier is not None:
-                        return response.json({"messages": earlier})
-                collector = WholeMessages()
-                metadata = {**(body.get("metadata") or {}), "message_id": message_id}
-                try:
-                    await on_new_message(
-                        UserMessage(text, collector, sender, input_channel=self.name(), metadata=metadata)
-                    )
-                except Exception:
-                    logger.exception("turn failed")
-                    return response.json({"error": "turn failed"}, status=500)
-                return response.json({"messages": collector.messages})
+            # The turn is a task of its own: a caller who gives up waiting must not break it off half way.
+            turn = asyncio.create_task(
+                self._turn(
+                    request.app.ctx.agent, on_new_message, sender, text, message_id, body.get("metadata")
+                )
+            )
+            self._turns.add(turn)
+            turn.add_done_callback(self._turns.discard)
+            answers = await asyncio.shield(turn)
+            if answers is None:
+                return response.json({"error": "turn failed"}, status=503)
+            return response.json({"messages": answers})
 
         return webhook

@@ -22,7 +22,7 @@ KEPT_MODELS = 3
 HEARTBEAT_S = 10
 _TRAINING_DATA = ("nlu_data/nlu", "nlu_data/rules", "nlu_data/stories", "nlu_data/lookups")
 # Part of Rasa's process but not of the model.
-_NOT_IN_MODEL = frozenset({"bot/channel.py", "bot/tracker_store.py"})
+_NOT_IN_MODEL = frozenset({"bot/channel.py", "bot/tracker_store.py", "bot/turn.py"})
 
 Report = Callable[[str], None]
 

@@ -30,7 +30,12 @@ def make_engine(url: str, *, pool_size: int = 10, max_overflow: int = 10) -> Asy
     a round trip for each of the many short transactions of a turn.
     """
     engine = create_async_engine(
-        sqlalchemy_url(url), pool_size=pool_size, max_overflow=max_overflow, pool_timeout=30
+        sqlalchemy_url(url),
+        pool_size=pool_size,
+        max_overflow=max_overflow,
+        pool_timeout=30,
+        # Errors go to logs, and what people said must not.
+        hide_parameters=True,
     )
     _try_idle_connections(engine.sync_engine)
     return engine

@@ -308,7 +308,7 @@ async def _send_code(
         return
     minutes = int(life.total_seconds() // 60)
     body = (
-        f"【税铃】您的身份核验码是 {code}，{minutes} 分钟内有效，只用于您自己打开的这次网上对话。"
+        f"【税铃】您的验证码是 {code}，{minutes} 分钟内有效，只用于您自己打开的这次网上对话。"
         "税务人员不会打电话向您要这个号码。如果不是您本人操作，请不用理会。"
     )
     session.add(

@@ -197,6 +197,7 @@ class DeferralApplication(Base):
     taxpayer_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("taxpayer.id"), index=True)
     bill_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("bill.id"), index=True)
     conversation_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("conversation.id"))
+    said_in: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("message.id"), unique=True)
     status: Mapped[str] = mapped_column(String(20), default="draft", server_default="draft")
     reason: Mapped[str] = mapped_column(String(20))
     reason_text: Mapped[str]
@@ -276,7 +277,7 @@ class Conversation(Base):
 
 
 class Message(Base):
-    """One bubble. ``text`` never holds an identity number, phone or code: those are replaced on the way in."""
+    """One bubble. ``text`` never holds an identity number or phone: those are replaced on the way in."""
 
     __tablename__ = "message"
 
@@ -300,7 +301,7 @@ class Message(Base):
 
 
 class Secret(Base):
-    """An identity number, phone or code typed into a conversation, kept encrypted behind a placeholder."""
+    """An identity number or phone typed into a conversation, kept encrypted behind a placeholder."""
 
     __tablename__ = "secret"
 

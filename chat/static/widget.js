@@ -114,6 +114,7 @@ textarea::placeholder{color:#666c73;opacity:1}
 .count{position:absolute;right:.8em;top:-1.7em;padding:.05em .6em;border-radius:9px;background:#fffc;font-size:.78em;color:var(--soft)}
 .count.full{color:#b3261e}
 @media ${SHEET}{
+th,td{padding:.45em .4em}
 .body,.taxpayer .body{max-width:calc(100% - 3.2em)}
 .panel,:host([position=left]) .panel{inset:var(--top,0) 0 auto;width:100%;height:var(--tall,100dvh);border-radius:0}
 header{padding-top:max(.55em,env(safe-area-inset-top))}

@@ -213,6 +213,7 @@ def upgrade() -> None:
         sa.Column("taxpayer_id", sa.UUID(), nullable=False),
         sa.Column("bill_id", sa.UUID(), nullable=False),
         sa.Column("conversation_id", sa.UUID(), nullable=True),
+        sa.Column("said_in", sa.BigInteger(), nullable=True),
         sa.Column("status", sa.String(length=20), server_default="draft", nullable=False),
         sa.Column("reason", sa.String(length=20), nullable=False),
         sa.Column("reason_text", sa.Text(), nullable=False),
@@ -238,6 +239,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["taxpayer_id"], ["taxpayer.id"]),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("number"),
+        sa.UniqueConstraint("said_in"),
     )
     op.create_index(
         "deferral_one_live",
@@ -303,6 +305,9 @@ def upgrade() -> None:
     )
     op.create_index("message_thread", "message", ["conversation_id", "id"])
     op.create_foreign_key("case_said_in_fkey", "case", "message", ["said_in"], ["id"])
+    op.create_foreign_key(
+        "deferral_application_said_in_fkey", "deferral_application", "message", ["said_in"], ["id"]
+    )
     op.create_table(
         "payment",
         sa.Column("id", sa.UUID(), nullable=False),

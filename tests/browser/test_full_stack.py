@@ -112,11 +112,11 @@ def test_the_whole_deferral_journey(visitor: Visitor, tmp_path: Path) -> None:
     assert number in status
     assert number in visitor.type("我想申请延期缴纳"), "no second application for the same tax"
 
-    said_before = visitor.bubbles.all_inner_texts()
+    count, answers = visitor.bubbles.count(), visitor.answers.all_inner_texts()
     page.reload()
     visitor.open()
-    expect(visitor.bubbles).to_have_count(len(said_before), timeout=ANSWER_MS)
-    assert visitor.bubbles.all_inner_texts() == said_before
+    expect(visitor.bubbles).to_have_count(count, timeout=ANSWER_MS)
+    assert visitor.answers.all_inner_texts() == answers
     assert number in visitor.type("我的延期申请批了吗"), "and it still knows who this is"
 
 

@@ -35,5 +35,5 @@ async def test_a_failed_statement_is_logged_without_its_values(
     assert out == "", "logs go where a terminal's programs do not read"
     (line,) = [json.loads(line) for line in err.splitlines()]
     assert (line["event"], line["action"], line["level"]) == ("action_failed", "x", "error")
-    assert "IntegrityError" in line["exception"] or "UniqueViolation" in line["exception"]
+    assert "IntegrityError" in str(line["exception"])
     assert "隐私内容" not in err

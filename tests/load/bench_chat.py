@@ -31,6 +31,8 @@ class Effort:
     """How much is measured. ``widths``: conversations at once, turns of each, seconds after which no round begins."""
 
     widths: tuple[tuple[int, int, float], ...]
+    warm_up: int
+    """Turns of two conversations each way before anything is measured."""
     long_talks: int
     long_budget_s: float
     bills: int
@@ -39,7 +41,8 @@ class Effort:
 
 
 FULL = Effort(
-    widths=((1, len(SCRIPT), 40.0), (8, len(SCRIPT), 50.0), (32, len(SCRIPT), 60.0)),
+    widths=((1, len(SCRIPT), 40.0), (8, len(SCRIPT), 50.0), (32, len(SCRIPT) // 2, 60.0)),
+    warm_up=len(SCRIPT),
     long_talks=6,
     long_budget_s=100.0,
     bills=100_000,
@@ -47,9 +50,10 @@ FULL = Effort(
     audit_rows=500,
 )
 QUICK = Effort(
-    widths=((1, len(SCRIPT), 4.0), (8, 5, 4.0), (32, 3, 4.0)),
+    widths=((1, len(SCRIPT), 4.0), (8, 4, 0.0), (32, 2, 0.0)),
+    warm_up=5,
     long_talks=2,
-    long_budget_s=25.0,
+    long_budget_s=15.0,
     bills=10_000,
     lines=5_000,
     audit_rows=100,
@@ -130,7 +134,7 @@ async def _talk(
         async with client() as http:
             gateway, bare = GatewayRoute(http, stack.url), BareRoute(http, stack.rasa_url, TOKEN)
             note("warming up")
-            await compare(gateway, bare, sessions, width=2, turns=len(SCRIPT), budget_s=0)
+            await compare(gateway, bare, sessions, width=2, turns=effort.warm_up, budget_s=0)
             comparisons = []
             for width, turns, budget_s in effort.widths:
                 note(f"{width} conversations at once")

@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     upload_folder_max_bytes: int = 2 * 1024 * 1024 * 1024
     rate_messages_per_minute: int = 40
     rate_sessions_per_minute: int = 30
-    rasa_timeout_s: float = 8.0
+    rasa_timeout_s: float = 15.0
     rasa_patience_s: float = 45.0
     """How long a message waits for a dead Rasa (with honest notices) before a human is called."""
 

@@ -31,6 +31,8 @@ class Effort:
     """How much is measured. ``widths``: conversations at once, turns of each, seconds after which no round begins."""
 
     widths: tuple[tuple[int, int, float], ...]
+    step: int
+    """Rounds made at a time: 2 lets each route go first as often as the other."""
     warm_up: int
     """Turns of two conversations each way before anything is measured."""
     long_talks: int
@@ -42,6 +44,7 @@ class Effort:
 
 FULL = Effort(
     widths=((1, len(SCRIPT), 40.0), (8, len(SCRIPT), 50.0), (32, len(SCRIPT) // 2, 60.0)),
+    step=2,
     warm_up=len(SCRIPT),
     long_talks=6,
     long_budget_s=100.0,
@@ -51,6 +54,7 @@ FULL = Effort(
 )
 QUICK = Effort(
     widths=((1, len(SCRIPT), 4.0), (8, 4, 0.0), (32, 2, 0.0)),
+    step=1,
     warm_up=5,
     long_talks=2,
     long_budget_s=15.0,
@@ -134,11 +138,13 @@ async def _talk(
         async with client() as http:
             gateway, bare = GatewayRoute(http, stack.url), BareRoute(http, stack.rasa_url, TOKEN)
             note("warming up")
-            await compare(gateway, bare, sessions, width=2, turns=effort.warm_up, budget_s=0)
+            await compare(gateway, bare, sessions, 2, effort.warm_up, 0.0, step=1)
             comparisons = []
             for width, turns, budget_s in effort.widths:
                 note(f"{width} conversations at once")
-                comparisons.append(await compare(gateway, bare, sessions, width, turns, budget_s))
+                comparisons.append(
+                    await compare(gateway, bare, sessions, width, turns, budget_s, effort.step)
+                )
             note(f"{effort.long_talks} long conversations")
             return comparisons, await lengthen(
                 gateway, sessions, effort.long_talks, note, effort.long_budget_s

@@ -72,16 +72,22 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 
 async def compare(
-    gateway: Route, bare: Route, sessions: SessionFactory, width: int, turns: int, budget_s: float
+    gateway: Route,
+    bare: Route,
+    sessions: SessionFactory,
+    width: int,
+    turns: int,
+    budget_s: float,
+    step: int = 2,
 ) -> Comparison:
     """Rounds of ``width`` conversations of ``turns`` turns each, gateway and bare Rasa taking turns to go first.
 
-    Ends at the end of the pair of rounds in which ``budget_s`` seconds are over; at least two pairs are made, so that
-    each route went first as often as the other.
+    Rounds are made ``step`` by ``step`` until ``budget_s`` seconds are over; an even step lets each route go first as
+    often as the other.
     """
     result = Comparison(width)
     deadline = time.perf_counter() + budget_s
-    while result.rounds < 2 or (result.rounds % 2 or time.perf_counter() < deadline):
+    while not result.rounds or result.rounds % step or time.perf_counter() < deadline:
         ours, theirs = await open_talks(sessions, width), await open_talks(sessions, width)
         pair = [(gateway, ours, result.gateway), (bare, theirs, result.bare)]
         heard: list[list[list[Said]]] = []

@@ -38,6 +38,7 @@ DATABASE = "shuiling"
 ROLE = "shuiling"
 SYSTEM_USER = "pgserver"
 PORT = 5432
+_DYING_S = 10.0
 SOCKET_PATH_MAX_BYTES = 107
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 60
@@ -119,17 +120,19 @@ def start(data_dir: Path) -> EmbeddedServer:
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         with _locked(data_dir):
-            running = _settled(pgdata)
-            if running is None:
-                account = _account(pgdata)
-                _check_version(pgdata)
-                _open_path(account, pgdata)
-                if not (pgdata / "PG_VERSION").exists():
-                    _initialise(pgdata, account)
-                running = _launch(pgdata, account)
-            url = _url(running.socket_dir)
-            _ensure_role(running.socket_dir)
-            ensure_databases(url)
+            deadline = time.monotonic() + _DYING_S
+            while True:
+                running = _settled(pgdata) or _raise_up(pgdata)
+                url = _url(running.socket_dir)
+                try:
+                    _ensure_role(running.socket_dir)
+                    ensure_databases(url)
+                    break
+                except psycopg.OperationalError:
+                    # A server that has just been killed still looks alive for a moment.
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.2)
     except PermissionError as error:
         raise EmbeddedServerError(
             f"无法读写数据目录 {data_dir}：{error.strerror}。请检查目录权限，并始终用同一个系统用户启动。"
@@ -139,6 +142,15 @@ def start(data_dir: Path) -> EmbeddedServer:
     except psycopg.Error as error:
         raise EmbeddedServerError(f"内置数据库已启动，但无法连接：{error}") from error
     return EmbeddedServer(url=url, socket_dir=running.socket_dir)
+
+
+def _raise_up(pgdata: Path) -> _Postmaster:
+    account = _account(pgdata)
+    _check_version(pgdata)
+    _open_path(account, pgdata)
+    if not (pgdata / "PG_VERSION").exists():
+        _initialise(pgdata, account)
+    return _launch(pgdata, account)
 
 
 def stop(data_dir: Path) -> None:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import String, Text, bindparam, func, select
+from sqlalchemy import text as sql
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chat.ports import Answer
@@ -21,6 +22,41 @@ from store.models import Conversation, Message, MessageState, Owner, Secret
 
 HISTORY = 200
 """Messages sent to a widget that comes without any."""
+
+
+# One statement each: a turn is short, and every round trip to the database is part of what the taxpayer waits for.
+_TAKE = sql(
+    """
+    with touched as (
+        update conversation set last_message_at = now() where id = :conversation_id returning id
+    )
+    insert into message (conversation_id, sender, client_id, text, payload, state)
+    select id, 'taxpayer', :client_id, :text, :payload, 'pending' from touched
+    on conflict (conversation_id, client_id) do nothing
+    returning *
+    """
+).bindparams(
+    bindparam("client_id", type_=String), bindparam("text", type_=Text), bindparam("payload", type_=JSONB)
+)
+# Not waiting for the disk is safe here: answers lost with the server leave their message pending, to be answered again.
+_ANSWER = sql(
+    """
+    with taken as (
+        update message set state = :state where id = :message_id and state = 'pending'
+        returning id, conversation_id, set_config('synchronous_commit', 'off', true)
+    )
+    insert into message (conversation_id, sender, text, payload, state, reply_to)
+    select taken.conversation_id, 'bot', said.answer ->> 'text', said.answer -> 'payload', 'answered', taken.id
+    from taken, jsonb_array_elements(:answers) with ordinality as said (answer, place)
+    order by said.place
+    returning *
+    """
+).bindparams(bindparam("state", type_=String), bindparam("answers", type_=JSONB))
+
+
+async def at_once(session: AsyncSession) -> None:
+    """Let every statement of ``session`` stand by itself: no transaction, two round trips less."""
+    await session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,21 +134,19 @@ async def accept(
     client_id: str | None,
     today: date,
 ) -> Accepted:
-    """Store what a taxpayer said, numbers taken out, to be answered.
+    """Store what a taxpayer said, numbers taken out, to be answered; the same client id is stored once.
 
-    The conversation's row is locked first, so that the same client id cannot be stored twice.
+    Raises:
+        LookupError: there is no such conversation.
     """
-    await session.execute(
-        update(Conversation).where(Conversation.id == conversation_id).values(last_message_at=func.now())
-    )
-    if client_id is not None:
-        earlier = await session.scalar(
-            select(Message).where(Message.conversation_id == conversation_id, Message.client_id == client_id)
-        )
-        if earlier is not None:
-            return Accepted(earlier, False)
     redacted = redact(text, today, 1)
     if redacted.secrets:
+        await session.execute(
+            select(Conversation.id).where(Conversation.id == conversation_id).with_for_update()
+        )
+        earlier = await _said_before(session, conversation_id, client_id)
+        if earlier is not None:
+            return Accepted(earlier, False)
         redacted = redact(text, today, await _next_serial(session, conversation_id))
     for placeholder, item in redacted.secrets:
         session.add(
@@ -125,17 +159,32 @@ async def accept(
                 value_mask=item.mask,
             )
         )
-    message = Message(
-        conversation_id=conversation_id,
-        sender="taxpayer",
-        client_id=client_id,
-        text=redacted.shown,
-        payload={"said": redacted.said} if redacted.said != redacted.shown else {},
-        state=MessageState.PENDING,
+    stored: Message | None = await session.scalar(
+        select(Message).from_statement(_TAKE),
+        {
+            "conversation_id": conversation_id,
+            "client_id": client_id,
+            "text": redacted.shown,
+            "payload": {"said": redacted.said} if redacted.said != redacted.shown else {},
+        },
     )
-    session.add(message)
-    await session.flush()
-    return Accepted(message, True)
+    if stored is not None:
+        return Accepted(stored, True)
+    earlier = await _said_before(session, conversation_id, client_id)
+    if earlier is None:
+        raise LookupError(f"no conversation {conversation_id}")
+    return Accepted(earlier, False)
+
+
+async def _said_before(
+    session: AsyncSession, conversation_id: uuid.UUID, client_id: str | None
+) -> Message | None:
+    if client_id is None:
+        return None
+    earlier: Message | None = await session.scalar(
+        select(Message).where(Message.conversation_id == conversation_id, Message.client_id == client_id)
+    )
+    return earlier
 
 
 async def _next_serial(session: AsyncSession, conversation_id: uuid.UUID) -> int:
@@ -148,32 +197,26 @@ async def _next_serial(session: AsyncSession, conversation_id: uuid.UUID) -> int
 async def answer(
     session: AsyncSession, incoming: Message, answers: Sequence[Answer], state: MessageState
 ) -> list[Message]:
-    """Store the answers and mark what they answer, in one transaction; nothing if it was answered already."""
-    taken = await session.execute(
-        update(Message)
-        .where(Message.id == incoming.id, Message.state == MessageState.PENDING)
-        .values(state=state)
-        .returning(Message.id)
+    """Store the answers and mark what they answer, in one statement; nothing if it was answered already."""
+    stored = await session.scalars(
+        select(Message).from_statement(_ANSWER),
+        {
+            "message_id": incoming.id,
+            "state": state,
+            "answers": [
+                {
+                    "text": a.text,
+                    "payload": {
+                        "buttons": [dict(b) for b in a.buttons],
+                        "custom": dict(a.custom) if a.custom else None,
+                        "facts": [dict(f) for f in a.facts],
+                    },
+                }
+                for a in answers
+            ],
+        },
     )
-    if taken.first() is None:
-        return []
-    stored = [
-        Message(
-            conversation_id=incoming.conversation_id,
-            sender="bot",
-            text=a.text,
-            payload={
-                "buttons": [dict(b) for b in a.buttons],
-                "custom": dict(a.custom) if a.custom else None,
-                "facts": [dict(f) for f in a.facts],
-            },
-            reply_to=incoming.id,
-        )
-        for a in answers
-    ]
-    session.add_all(stored)
-    await session.flush()
-    return stored
+    return sorted(stored.all(), key=lambda message: message.id)
 
 
 async def note(session: AsyncSession, conversation_id: uuid.UUID, text: str) -> Message:

@@ -130,6 +130,7 @@ class Turns:
     async def _pending(self, conversation_id: uuid.UUID) -> Sequence[tuple[Message, Owner]]:
         """The next two unanswered messages in order, with who owns the conversation now."""
         async with self._sessions() as session:
+            await threads.at_once(session)
             rows = await session.execute(
                 select(Message, Conversation.owner)
                 .join(Conversation, Message.conversation_id == Conversation.id)
@@ -204,7 +205,8 @@ class Turns:
         self._hub.publish(message.conversation_id, threads.frame(note))
 
     async def _store(self, message: Message, answers: Sequence[Answer], state: MessageState) -> None:
-        async with self._sessions() as session, session.begin():
+        async with self._sessions() as session:
+            await threads.at_once(session)
             stored = await threads.answer(session, message, answers, state)
         self._hub.publish(message.conversation_id, {"type": "typing", "on": False})
         for answer in stored:

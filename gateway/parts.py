@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -98,6 +99,9 @@ async def build(settings: Settings, database_url: str) -> AsyncIterator[Parts]:
         Patience(notice_after=3.0, give_up_after=settings.rasa_patience_s),
         metrics.turn,
     )
+    # What is loaded here stays: full collections need not walk it while somebody waits.
+    gc.collect()
+    gc.freeze()
     try:
         parts = Parts(
             settings=settings,

@@ -39,4 +39,4 @@ async def run_action(
         log.exception("action_failed", action=name)
         return JSONResponse({"error": "action failed", "action_name": name}, status_code=500)
     parts.metrics.action(name, time.monotonic() - began)
-    return result.model_dump() if result is not None else {"events": [], "responses": []}
+    return JSONResponse(result.model_dump() if result is not None else {"events": [], "responses": []})

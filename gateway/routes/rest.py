@@ -12,6 +12,7 @@ import ipaddress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, HTTPException, Request
+from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from chat import threads
@@ -57,7 +58,7 @@ def _allowed(parts: Parts, request: Request, authorization: str | None) -> bool:
 @router.post("/webhooks/rest/webhook")
 async def message(
     parts: PartsDep, request: Request, said: Said, authorization: Annotated[str | None, Header()] = None
-) -> list[dict[str, Any]]:
+) -> Any:
     """Answer one message; messages of one sender are answered one after the other."""
     if not _allowed(parts, request, authorization):
         raise HTTPException(403, "没有权限：请设置 SHUILING_REST_TOKEN 并在 Authorization 里带上它。")
@@ -75,12 +76,14 @@ async def message(
             session, parts.cipher, conversation.id, text, None, parts.clock.today()
         )
     answers = await parts.turns.wait_for(accepted.message)
-    return [
-        {
-            "recipient_id": said.sender,
-            "text": a.text,
-            **({"buttons": a.payload["buttons"]} if a.payload.get("buttons") else {}),
-            **({"custom": a.payload["custom"]} if a.payload.get("custom") else {}),
-        }
-        for a in answers
-    ]
+    return JSONResponse(
+        [
+            {
+                "recipient_id": said.sender,
+                "text": a.text,
+                **({"buttons": a.payload["buttons"]} if a.payload.get("buttons") else {}),
+                **({"custom": a.payload["custom"]} if a.payload.get("custom") else {}),
+            }
+            for a in answers
+        ]
+    )

@@ -6,20 +6,8 @@ from rasa_sdk.executor import ActionExecutor
 
 from actions.answer import Answer
 from actions.balance import Balance, DueDate
-from actions.cases import (
-    AlreadyPaid,
-    CallbackForm,
-    ComplaintForm,
-    DisputeForm,
-    PaidForm,
-    StartCallback,
-    StartComplaint,
-    StartDispute,
-    SubmitCallback,
-    SubmitComplaint,
-    SubmitDispute,
-    SubmitPaid,
-)
+from actions.callback import CallbackForm, StartCallback, SubmitCallback
+from actions.complaint import ComplaintForm, StartComplaint, SubmitComplaint
 from actions.core import Capability, Services
 from actions.deferral import (
     CashDifficulty,
@@ -31,7 +19,9 @@ from actions.deferral import (
     WithdrawSubmit,
 )
 from actions.deferral_form import AskBill, AskConfirmed, AskMaterials, DeferralForm, SubmitDeferral
+from actions.dispute import DisputeForm, StartDispute, SubmitDispute
 from actions.late_fee import LateFeeAmount
+from actions.paid import AlreadyPaid, PaidForm, SubmitPaid
 from actions.promise import AskPromiseConfirmed, PromiseForm, StartPromise, SubmitPromise
 from actions.talk import (
     Busy,

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from actions.core import Context
+from actions.forms import Filled, Reader, Reading
 from store import audit
 from store.identity import VerifiedTaxpayer
 from store.models import Case, CaseKind
@@ -25,6 +26,16 @@ _PREFIX = {
 }
 MAX_STATEMENT = 1000
 """Characters of a statement that are kept."""
+
+
+def statement_into(slot: str) -> Reader:
+    """A reader that takes any few words, up to :data:`MAX_STATEMENT` characters, as the answer to ``slot``."""
+
+    async def read(ctx: Context) -> Reading:
+        text = ctx.turn.text.strip()
+        return Filled({slot: text[:MAX_STATEMENT]}) if len(text) >= 4 else None
+
+    return read
 
 
 async def open_case(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from actions.cases import MAX_STATEMENT, emptied, open_case
+from actions.cases import MAX_STATEMENT, emptied, open_case, statement_into
 from actions.core import Button, Capability, Context, Reply
-from actions.dispute import DisputeForm
-from actions.forms import Filled, Reading, Step, begin
+from actions.forms import JourneyForm, Step, begin
 from actions.handoff import Reason, open_ticket, queue_words
 from store.models import CaseKind
 
@@ -37,7 +36,7 @@ class StartComplaint(Capability):
         )
 
 
-class ComplaintForm(DisputeForm):
+class ComplaintForm(JourneyForm):
     """``validate_complaint_form``: what happened, in their own words."""
 
     action_name = "validate_complaint_form"
@@ -49,13 +48,11 @@ class ComplaintForm(DisputeForm):
         """Steps by slot."""
         return {
             "complaint_statement": Step(
-                self._complaint, "请说说是什么事，什么时候，说多少都行。", free_text=True
+                statement_into("complaint_statement"),
+                "请说说是什么事，什么时候，说多少都行。",
+                free_text=True,
             )
         }
-
-    async def _complaint(self, ctx: Context) -> Reading:
-        text = ctx.turn.text.strip()
-        return Filled({"complaint_statement": text[:MAX_STATEMENT]}) if len(text) >= 4 else None
 
 
 class SubmitComplaint(Capability):

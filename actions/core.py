@@ -215,10 +215,6 @@ class Context:
             self._asked = True
         return self._who
 
-    def forget_proof(self) -> None:
-        """Look the proof up again next time; called after it has changed."""
-        self._asked = False
-
 
 class Capability(Action):
     """Base of all actions: one transaction, a reply, nothing shared between runs.

@@ -100,7 +100,7 @@ class DeferralForm(JourneyForm):
     async def _bill(self, ctx: Context) -> Reading:
         who = await ctx.who()
         if who is None:
-            return Stop((Bubble("身份核实已经过期，请重新核实后再办。"),), "unverified")
+            return Stop((Bubble("身份核实已经过期，请重新核实后再办。"),))
         choices = applicable(await debts_of(ctx.session, who), ctx.today)
         tax, period = ctx.turn.first("tax_type"), ctx.turn.first("period")
         ordinal = re.search(r"第([一二三四五1-5])", ctx.turn.text)
@@ -128,7 +128,7 @@ class DeferralForm(JourneyForm):
                 Reason.FORCE_MAJEURE,
                 "遇上这样的事真不容易。不可抗力造成的损失要由工作人员和您核实，我请人工来接。",
             )
-            return Stop(reply.bubbles, "handoff")
+            return Stop(reply.bubbles)
         stated = ctx.turn.intent in ("inform", "nlu_fallback", "out_of_scope") and len(text) >= 4
         if (
             ctx.turn.intent in ("affirm", "cash_difficulty")

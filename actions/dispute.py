@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from actions.cases import MAX_STATEMENT, emptied, open_case
+from actions.cases import emptied, open_case, statement_into
 from actions.core import Button, Capability, Context, Reply
-from actions.forms import Filled, JourneyForm, Reading, Step, begin
+from actions.forms import JourneyForm, Step, begin
 from actions.gate import require_proof
 from actions.handoff import Reason, open_ticket, queue_words
 from actions.screening import claims_fault
@@ -43,12 +43,10 @@ class DisputeForm(JourneyForm):
     def steps(self) -> Mapping[str, Step]:
         """Steps by slot."""
         return {
-            "dispute_statement": Step(self._words, "请用自己的话说说哪里不对，说多少都行。", free_text=True)
+            "dispute_statement": Step(
+                statement_into("dispute_statement"), "请用自己的话说说哪里不对，说多少都行。", free_text=True
+            )
         }
-
-    async def _words(self, ctx: Context) -> Reading:
-        text = ctx.turn.text.strip()
-        return Filled({"dispute_statement": text[:MAX_STATEMENT]}) if len(text) >= 4 else None
 
 
 class SubmitDispute(Capability):

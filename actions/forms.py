@@ -19,8 +19,10 @@ from actions.core import Bubble, Button, Capability, Context, Event, Reply, Turn
 from actions.handoff import Reason, hand_off
 
 FORM_MISSES = "form_misses"
-FORM_OUTCOME = "form_outcome"
 REQUESTED = "requested_slot"
+# Rasa takes a form that sets no slot but the requested one for rejected, so another is set along with it.
+STOPPED: tuple[Event, ...] = (SlotSet(FORM_MISSES, 0), SlotSet(REQUESTED, None))
+"""Events of a validation action that end its form early."""
 
 LEAVES = frozenset({"cancel", "request_human", "opt_out", "wrong_person", "distress"})
 """Wishes that always win over reading the words as an answer."""
@@ -62,10 +64,9 @@ class Wrong:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """The form ends here; ``outcome`` is read by the action that follows it."""
+    """The form ends here; the action that follows it finds it incomplete and does nothing."""
 
     bubbles: tuple[Bubble, ...]
-    outcome: str
     events: tuple[Event, ...] = ()
 
 
@@ -162,12 +163,8 @@ class JourneyForm(Capability):
             bubbles = (Bubble(reading.text, reading.buttons),)
             return Reply(bubbles, (*events, SlotSet(FORM_MISSES, 0)))
         if isinstance(reading, Stop):
-            return Reply(reading.bubbles, (*reading.events, *self.stop_events(reading.outcome)))
+            return Reply(reading.bubbles, (*reading.events, *STOPPED))
         return await self._miss(ctx, step)
-
-    def stop_events(self, outcome: str) -> tuple[Event, ...]:
-        """Events that end the form early."""
-        return (SlotSet(FORM_OUTCOME, outcome), SlotSet(REQUESTED, None))
 
     async def _miss(self, ctx: Context, step: Step) -> Reply:
         misses = int(ctx.turn.slot(FORM_MISSES) or 0) + 1
@@ -180,7 +177,7 @@ class JourneyForm(Capability):
                 events=[SlotSet(FORM_MISSES, misses)],
             )
         handed = await hand_off(ctx, Reason.NOT_UNDERSTOOD)
-        return handed.then(*self.stop_events("handoff"))
+        return handed.then(*STOPPED)
 
     async def _correct(self, ctx: Context, requested: str) -> Reply:
         """Change an earlier answer: the one named, else the last one given."""
@@ -235,7 +232,7 @@ def begin(
     if turn.active_loop and (complete or turn.active_loop != form):
         events += [ActiveLoop(None), SlotSet(REQUESTED, None)]
     events += [SlotSet(name, None) for name in clear if name not in given]
-    events += [SlotSet(FORM_MISSES, 0), SlotSet(FORM_OUTCOME, None)]
+    events += [SlotSet(FORM_MISSES, 0)]
     events += [SlotSet(name, value) for name, value in given.items()]
     events.append(FollowupAction(submit[0] if submit is not None and complete else form))
     return tuple(events)

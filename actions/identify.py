@@ -80,6 +80,6 @@ async def identify(ctx: Context) -> Reading:
 def stopped(outcome: StartOutcome) -> Stop:
     """Why no code is sent."""
     if outcome is StartOutcome.LOCKED:
-        return Stop((Bubble(LOCKED, HUMAN),), "locked")
+        return Stop((Bubble(LOCKED, HUMAN),))
     words = "验证码要得太频繁了，请过一小时再试。急的话可以转人工，或者带证件到办税服务厅。"
-    return Stop((Bubble(words, HUMAN),), "too_many")
+    return Stop((Bubble(words, HUMAN),))

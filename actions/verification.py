@@ -94,7 +94,7 @@ class VerifyForm(JourneyForm):
         if outcome is CodeOutcome.VERIFIED:
             return Filled({"verify_code": "done"})
         if outcome is CodeOutcome.LOCKED:
-            return Stop((Bubble(LOCKED, HUMAN),), "locked")
+            return Stop((Bubble(LOCKED, HUMAN),))
         if outcome is CodeOutcome.EXPIRED:
             return Wrong("这个验证码过期了。", (Button("重发验证码", "验证码过期了，重发一次"),))
         if outcome is CodeOutcome.NONE_PENDING:

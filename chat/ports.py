@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 
@@ -49,10 +49,3 @@ class CallHuman(Protocol):
 
     async def __call__(self, conversation_id: uuid.UUID, trigger: str) -> str:
         """Words for the taxpayer: ticket number and honest state of the queue."""
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """Something to show to everybody who has this conversation open (JSON shape of the widget's protocol)."""
-
-    data: Mapping[str, Any] = field(default_factory=dict)

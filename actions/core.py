@@ -72,6 +72,8 @@ class Turn:
     active_loop: str | None
     message_id: int | None = None
     """Which stored message this turn answers."""
+    ranking: tuple[tuple[str, float], ...] = ()
+    """All readings with their probability, likeliest first."""
     fresh: bool = True
     """Whether these words have not been acted on yet; false when a form is come back to within the same turn."""
 
@@ -104,6 +106,11 @@ class Turn:
             slots=dict(tracker.slots),
             active_loop=str(loop) if loop else None,
             message_id=_message_id(latest.get("metadata")),
+            ranking=tuple(
+                (str(i["name"]), float(i.get("confidence") or 0.0))
+                for i in latest.get("intent_ranking") or ()
+                if i.get("name")
+            ),
             fresh=_is_fresh(tracker.events, str(loop) if loop else None),
         )
 

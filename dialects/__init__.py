@@ -1,0 +1,1 @@
+"""How people of each region speak and write, as data and as pure functions on text."""

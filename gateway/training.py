@@ -34,14 +34,14 @@ class TrainingError(RuntimeError):
 def training_inputs(root: Path = ROOT) -> list[Path]:
     """Every file the model depends on, sorted."""
     found = [root / "config.yml", root / "domain.yml", root / "requirements" / "rasa.lock"]
-    for folder in ("domain", "nlu_data"):
+    for folder in ("domain", "nlu_data", "dialects"):
         found += (path for path in (root / folder).rglob("*") if path.is_file())
     found += (root / "bot").rglob("*.py")
     return sorted(path for path in found if path.is_file() and _counts(path.relative_to(root)))
 
 
 def _counts(path: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.parts)
+    hidden = any(part.startswith((".", "__pycache__")) for part in path.parts)
     prose = path.suffix == ".md"
     evaluation = path.parts[:2] == ("nlu_data", "eval")
     return not (hidden or prose or evaluation or path.as_posix() in _NOT_IN_MODEL)
@@ -196,9 +196,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _component_cache() -> Path:
     """Rasa's cache of trained components, one a version of our code.
 
-    Rasa's own fingerprints see a component's class but not the modules it calls, so a shared cache could go stale.
+    Rasa's own fingerprints see a component's class but not the modules it calls nor the tables these read, so a
+    shared cache could go stale.
     """
-    code = [path for path in training_inputs() if path.suffix in (".py", ".lock")]
+    code = [path for path in training_inputs() if path.suffix in (".py", ".lock", ".tsv") or "dialects" in path.parts]
     folder = ROOT / ".cache" / "rasa" / _digest(code, ROOT)
     if folder.parent.exists():
         for other in folder.parent.iterdir():

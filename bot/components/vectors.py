@@ -18,12 +18,12 @@ _BATCH = 64
 
 
 class SentenceVectors:
-    """Encodes sentences with the model's query prefix; remembers the last ``remember`` of them.
+    """Encodes sentences with the model's query prefix; remembers the last ``remember`` of them (1.5 KB each).
 
     Safe to call from several threads: the native model is not, so calls take turns.
     """
 
-    def __init__(self, remember: int = 4096) -> None:
+    def __init__(self, remember: int = 20_000) -> None:
         """Load nothing yet; the model is opened by the first sentence."""
         self._remember = remember
         self._known: OrderedDict[str, np.ndarray] = OrderedDict()

@@ -1,0 +1,186 @@
+"""What is wrong with the training examples: repeated, near-duplicate, contradictory, leaked or missing ones.
+
+Vectors find the pairs worth looking at; letters and sounds decide, because two questions about the same thing
+(能缓吗, 帮我办缓缴) lie close together in any vector space and belong to different intents.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from pathlib import Path
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from dialects.lexicon import shared_normaliser
+
+LEAST = 80
+"""Examples an intent needs."""
+NEAR = 0.96
+"""Cosine from which two lines are compared letter by letter."""
+SAME_LETTERS = 0.88
+"""Share of letters in common, in order, from which two lines of at least :data:`LONG` letters are one."""
+LONG = 7
+_FILLER = re.compile(r"[\W_]|[吧啊呀嘛呢哦喔哈噢呃额啦嘞噻咧了的]")
+_NUMBER = re.compile(r"[0-9零〇一二两三四五六七八九十百千万亿]+")
+_POLITE = re.compile(r"^(你好|您好|请问|麻烦问下|那个|喂)")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One line of ``nlu_data/nlu`` with its intent and where it stands (``file:line``)."""
+
+    text: str
+    intent: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong, in Chinese, and where."""
+
+    where: str
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.where}：{self.words}"
+
+
+def read_examples(folder: Path) -> list[Example]:
+    """All lines of the Rasa YAML files in ``folder`` and below.
+
+    Raises:
+        ValueError: a file is not in that form; the text says which.
+    """
+    return [example for path in sorted(folder.rglob("*.yml")) for example in _read(path)]
+
+
+def _read(path: Path) -> Iterator[Example]:
+    written = path.read_text(encoding="utf-8")
+    try:
+        blocks = [(str(block["intent"]), str(block["examples"])) for block in yaml.safe_load(written)["nlu"]]
+    except (KeyError, TypeError, yaml.YAMLError) as error:
+        raise ValueError(f"{path.name} 不是 Rasa 3.1 的意图文件：{error}") from error
+    places: dict[str, list[int]] = defaultdict(list)
+    for number, line in enumerate(written.splitlines(), 1):
+        places[line.strip()].append(number)
+    for intent, examples in blocks:
+        for line in examples.splitlines():
+            if line.strip().startswith("- "):
+                found = places[line.strip()]
+                number = found.pop(0) if len(found) > 1 else found[0]
+                yield Example(line.strip()[2:].strip(), intent, f"{path.name}:{number}")
+
+
+def core(text: str) -> str:
+    """The line without punctuation, particles, courtesies and case; in Mandarin spelling; itself if nothing is left."""
+    bare = _FILLER.sub("", _POLITE.sub("", shared_normaliser().apply(text.lower())))
+    return bare or text.lower()
+
+
+def letters(text: str) -> str:
+    """The line without punctuation and case."""
+    return re.sub(r"[\W_]", "", text.lower()) or text.lower()
+
+
+def missing(
+    examples: Sequence[Example], intents: Sequence[str], described: str, least: int = LEAST
+) -> list[Problem]:
+    """Intents of the domain with too few lines or without their paragraph and two near misses in the README."""
+    counts: dict[str, int] = defaultdict(int)
+    for example in examples:
+        counts[example.intent] += 1
+    problems = [
+        Problem(f"{intent}.yml", f"只有{counts[intent]}句，至少要{least}句")
+        for intent in intents
+        if counts[intent] < least
+    ]
+    problems += [
+        Problem(f"{intent}.yml", "domain.yml 里没有这个意图") for intent in sorted(set(counts) - set(intents))
+    ]
+    for intent in intents:
+        paragraph = re.search(rf"^\*\*{intent}\.\*\*(.+?)(?=\n\n|\Z)", described, re.MULTILINE | re.DOTALL)
+        if paragraph is None:
+            problems.append(Problem("README.md", f"缺少意图 {intent} 的说明"))
+        elif len(re.findall(r"「", re.split(r"Near\s+misses", paragraph[1])[-1])) < 2:
+            problems.append(Problem("README.md", f"意图 {intent} 的说明里要有两个易混的例子（Near misses）"))
+    return problems
+
+
+def repeated(examples: Sequence[Example]) -> list[Problem]:
+    """Lines that occur twice, punctuation aside, in one intent or in two."""
+    first: dict[str, Example] = {}
+    problems = []
+    for example in examples:
+        earlier = first.setdefault(letters(example.text), example)
+        if earlier is not example:
+            words = "重复" if earlier.intent == example.intent else f"矛盾：那里是 {earlier.intent}"
+            problems.append(Problem(example.where, f"“{example.text}”与 {earlier.where} {words}"))
+    return problems
+
+
+def leaked(examples: Sequence[Example], evaluated: Sequence[Example]) -> list[Problem]:
+    """Training lines that also stand in an evaluation set, one- and two-letter words aside: there is no other way to say 好."""
+    known = {letters(line.text): line for line in evaluated}
+    return [
+        Problem(example.where, f"“{example.text}”也在测评集 {known[letters(example.text)].where} 里，请从训练集删去")
+        for example in examples
+        if letters(example.text) in known and len(letters(example.text)) > 2
+    ]
+
+
+def templates(examples: Sequence[Example]) -> list[Problem]:
+    """Lines of one intent that differ in nothing but a number."""
+    seen: dict[tuple[str, str], Example] = {}
+    problems = []
+    for example in examples:
+        shape = _NUMBER.sub("#", core(example.text))
+        if "#" not in shape or len(shape) < LONG:
+            continue
+        earlier = seen.setdefault((example.intent, shape), example)
+        if earlier is not example:
+            problems.append(
+                Problem(example.where, f"“{example.text}”与 {earlier.where} “{earlier.text}”只差一个数")
+            )
+    return problems
+
+
+def alike(
+    examples: Sequence[Example], vectors: NDArray[np.float32], reviewed: Mapping[frozenset[str], str]
+) -> list[Problem]:
+    """Near-duplicates within an intent and contradictions between two.
+
+    ``vectors`` are the unit vectors of the lines, in order; ``reviewed`` has pairs that somebody has looked at and left.
+    """
+    problems = []
+    cores = [core(example.text) for example in examples]
+    for one, other in _close(vectors, NEAR):
+        first, second = examples[one], examples[other]
+        pair = frozenset((first.text, second.text))
+        if pair in reviewed or not _one_line(cores[one], cores[other]):
+            continue
+        kind = "几乎相同" if first.intent == second.intent else f"几乎相同而意图不同（{first.intent}）"
+        problems.append(Problem(second.where, f"“{second.text}”与 {first.where} “{first.text}”{kind}"))
+    return problems
+
+
+def _close(vectors: NDArray[np.float32], near: float, block: int = 512) -> Iterator[tuple[int, int]]:
+    """Pairs of rows whose cosine is at least ``near``."""
+    for start in range(0, len(vectors), block):
+        cosines = vectors[start : start + block] @ vectors[start:].T
+        for row, column in np.argwhere(cosines >= near):
+            if column > row:
+                yield start + int(row), start + int(column)
+
+
+def _one_line(one: str, other: str) -> bool:
+    if one == other:
+        return True
+    if min(len(one), len(other)) < LONG or _NUMBER.findall(one) != _NUMBER.findall(other):
+        return False
+    return SequenceMatcher(None, one, other, autojunk=False).ratio() >= SAME_LETTERS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from actions.core import Button, Context, Reply
+from actions.doubts import note
 from actions.handoff import Reason, hand_off
 from actions.quoting import LAST_ARTICLE, article_for, quote
 from actions.screening import Screened
@@ -25,6 +26,7 @@ class Answer(Screened):
             article = ctx.services.kb.get(str(ctx.turn.slot(LAST_ARTICLE)))
         if article is not None:
             return await quote(ctx, article, full=wants_more)
+        await note(ctx, "unanswered")
         if not found.hits:
             return await hand_off(ctx, Reason.NO_ARTICLE, "这个问题我答不准，请人工来答。")
         return Reply.say(

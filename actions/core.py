@@ -16,6 +16,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from actions.doubts import note_doubt
 from actions.facts import Fact
 from kb.search import KnowledgeBase, SearchResult
 from store.crypto import FieldCipher
@@ -256,6 +257,7 @@ class Capability(Action):
         turn = Turn.from_tracker(tracker)
         async with self.services.sessions() as session, session.begin():
             ctx = Context(turn, session, self.services, self.services.now(), self.services.today())
+            await note_doubt(ctx)
             reply = await self.reply(ctx)
             if self.understood and turn.fresh:
                 await session.execute(

@@ -9,8 +9,8 @@ from actions.core import Button, Turn
 
 OFFERED = "offered_readings"
 """Slot; an answer like 第二个 is resolved from it by ``bot/components/context.py``."""
-PLAUSIBLE = 0.08
-"""Probability from which a reading is worth offering."""
+LIKELY, PLAUSIBLE = 0.2, 0.1
+"""Probability the likeliest reading needs, and every further one, to be worth offering."""
 AT_MOST = 2
 
 
@@ -62,9 +62,8 @@ NEITHER = Button("都不是", "都不是，我换个说法")
 
 def likely(turn: Turn) -> tuple[str, ...]:
     """The likeliest intents that can be put into words, at most :data:`AT_MOST`, likeliest first."""
-    return tuple(
-        intent for intent, confidence in turn.ranking if confidence >= PLAUSIBLE and intent in MEANINGS
-    )[:AT_MOST]
+    found = [(intent, p) for intent, p in turn.ranking if p >= PLAUSIBLE and intent in MEANINGS]
+    return tuple(intent for intent, _ in found[:AT_MOST]) if found and found[0][1] >= LIKELY else ()
 
 
 def question(intents: Sequence[str]) -> str:

@@ -17,10 +17,11 @@ from weakref import WeakValueDictionary
 
 from rasa.core.channels.channel import CollectingOutputChannel, InputChannel, UserMessage
 from rasa.shared.core.events import BotUttered, UserUttered
-from sanic import Blueprint, response
+from sanic import Blueprint, Sanic, response
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
+from bot.reload import watch
 from bot.turn import Watch, current, watched
 
 logger = logging.getLogger(__name__)
@@ -123,6 +124,10 @@ class ShuilingChannel(InputChannel):
     def blueprint(self, on_new_message: Callable[[UserMessage], Awaitable[None]]) -> Blueprint:
         """Routes: ``GET /`` health, ``POST /webhook`` one message."""
         webhook = Blueprint("shuiling_webhook", "shuiling")
+
+        @webhook.listener("after_server_start")
+        async def begin(app: Sanic, _: Any = None) -> None:
+            watch(app)
 
         @webhook.route("/", methods=["GET"])
         async def health(_: Request) -> HTTPResponse:

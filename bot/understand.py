@@ -1,7 +1,7 @@
 """Reads lines, prints what the trained model understands in each: ``python -m bot.understand --model FILE``.
 
-One JSON object a line, in order and flushed: ``{"text", "intent", "confidence", "entities"}``. Several intents are
-joined by ``+``; an entity kind found more than once gives a list; what the speaker rejects (不是五万) is left out.
+One JSON object a line, in order and flushed: ``{"text", "intent", "primary", "confidence", "entities"}``. Several
+intents are joined by ``+``, ``primary`` is the one acted on; an entity kind found more than once gives a list; what the speaker rejects (不是五万) is left out.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ def summarise(text: str, parsed: Dict[str, Any]) -> Dict[str, Any]:
     return {
         "text": text,
         "intent": "+".join(names) or None,
+        "primary": intent.get("name"),
         "confidence": round(float(intent.get("confidence") or 0.0), 4),
         "entities": _by_kind(parsed.get("entities") or []),
     }
@@ -45,7 +46,7 @@ def _by_kind(entities: List[Dict[str, Any]]) -> Dict[str, Any]:
 
 def nothing(text: str) -> Dict[str, Any]:
     """The answer to a line without words."""
-    return {"text": text, "intent": None, "confidence": 0.0, "entities": {}}
+    return {"text": text, "intent": None, "primary": None, "confidence": 0.0, "entities": {}}
 
 
 class Reader:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -16,8 +16,6 @@ from pathlib import Path
 import numpy as np
 import yaml
 from numpy.typing import NDArray
-
-from dialects.lexicon import shared_normaliser
 
 LEAST = 80
 """Examples an intent needs."""
@@ -57,10 +55,11 @@ def read_examples(folder: Path) -> list[Example]:
     Raises:
         ValueError: a file is not in that form; the text says which.
     """
-    return [example for path in sorted(folder.rglob("*.yml")) for example in _read(path)]
+    return [example for path in sorted(folder.rglob("*.yml")) for example in read_file(path)]
 
 
-def _read(path: Path) -> Iterator[Example]:
+def read_file(path: Path) -> Iterator[Example]:
+    """The lines of one file; errors as :func:`read_examples`."""
     written = path.read_text(encoding="utf-8")
     try:
         blocks = [(str(block["intent"]), str(block["examples"])) for block in yaml.safe_load(written)["nlu"]]
@@ -77,9 +76,28 @@ def _read(path: Path) -> Iterator[Example]:
                 yield Example(line.strip()[2:].strip(), intent, f"{path.name}:{number}")
 
 
+def check(
+    examples: list[Example],
+    evaluated: list[Example],
+    intents: Sequence[str],
+    described: str,
+    embed: Callable[[list[Example]], NDArray[np.float32]],
+    reviewed: Sequence[Sequence[str]],
+) -> list[Problem]:
+    """All problems. ``described`` is the README of the data, ``reviewed`` pairs of lines to be left as they are."""
+    pairs = frozenset(frozenset(pair) for pair in reviewed)
+    return [
+        *missing(examples, intents, described),
+        *repeated(examples),
+        *leaked(examples, evaluated),
+        *templates(examples),
+        *alike(examples, embed(examples), pairs),
+    ]
+
+
 def core(text: str) -> str:
-    """The line without punctuation, particles, courtesies and case; in Mandarin spelling; itself if nothing is left."""
-    bare = _FILLER.sub("", _POLITE.sub("", shared_normaliser().apply(text.lower())))
+    """The line without punctuation, particles, courtesies and case; itself if nothing is left."""
+    bare = _FILLER.sub("", _POLITE.sub("", text.lower()))
     return bare or text.lower()
 
 
@@ -128,7 +146,10 @@ def leaked(examples: Sequence[Example], evaluated: Sequence[Example]) -> list[Pr
     """Training lines that also stand in an evaluation set, one- and two-letter words aside: there is no other way to say 好."""
     known = {letters(line.text): line for line in evaluated}
     return [
-        Problem(example.where, f"“{example.text}”也在测评集 {known[letters(example.text)].where} 里，请从训练集删去")
+        Problem(
+            example.where,
+            f"“{example.text}”也在测评集 {known[letters(example.text)].where} 里，请从训练集删去",
+        )
         for example in examples
         if letters(example.text) in known and len(letters(example.text)) > 2
     ]
@@ -151,7 +172,7 @@ def templates(examples: Sequence[Example]) -> list[Problem]:
 
 
 def alike(
-    examples: Sequence[Example], vectors: NDArray[np.float32], reviewed: Mapping[frozenset[str], str]
+    examples: Sequence[Example], vectors: NDArray[np.float32], reviewed: frozenset[frozenset[str]]
 ) -> list[Problem]:
     """Near-duplicates within an intent and contradictions between two.
 

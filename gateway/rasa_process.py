@@ -56,6 +56,7 @@ def serve_environment(settings: Settings, tracker_url: str) -> dict[str, str]:
         "SHUILING_ACTION_URL": f"http://{loopback(settings.host)}:{settings.port}/internal/actions/webhook",
         "SHUILING_INTERNAL_TOKEN": settings.internal_token.get_secret_value(),
         "RASA_DB_URL": tracker_url,
+        "SHUILING_MODEL_POINTER": str((settings.data_dir / "model" / "in-use.json").resolve()),
         "SANIC_WORKERS": "1",
         # One turn is small: more threads only fight over the cores.
         "OMP_NUM_THREADS": "1",

@@ -17,11 +17,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
+from gateway.model_choice import settle
 from gateway.processes import AlreadyRunningError, fetch, port_is_free, single_instance
 from gateway.rasa_process import loopback, serve_command, serve_environment
 from gateway.settings import DEFAULT_SECRET, ROOT, Settings
 from gateway.supervisor import ChildSpec, GaveUpError, Report, RestartPolicy, Supervisor
-from gateway.training import TrainingError, ensure_model, ready_model
+from gateway.training import TrainingError, ready_model
 from store import demo, embedded, migrate
 from store.crypto import FieldCipher
 from store.databases import ensure_databases, plain_url, rasa_url
@@ -178,10 +179,9 @@ class _Product:
                 self._report(str(error))
 
     async def _model(self) -> Path:
-        if (found := ready_model(self._settings)) is None:
+        if ready_model(self._settings) is None:
             self._say("模型需要训练")
-            return await asyncio.to_thread(ensure_model, self._settings, self._say, self._cancelled)
-        return found
+        return await asyncio.to_thread(settle, self._settings, self._say, self._cancelled)
 
     async def _prepare(self, url: str) -> None:
         """Migrations, and the fictional taxpayers when the store is empty."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -12,8 +13,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
+from gateway.examples import read_examples
+from gateway.model_card import Card, card_path, write_card
 from gateway.processes import die_with_parent, signal_group, tail
 from gateway.rasa_process import base_environment, rasa_program
 from gateway.settings import ROOT, Settings
@@ -22,7 +26,9 @@ KEPT_MODELS = 3
 HEARTBEAT_S = 10
 _TRAINING_DATA = ("nlu_data/nlu", "nlu_data/rules", "nlu_data/stories", "nlu_data/lookups")
 # Part of Rasa's process but not of the model.
-_NOT_IN_MODEL = frozenset({"bot/channel.py", "bot/tracker_store.py", "bot/turn.py"})
+_NOT_IN_MODEL = frozenset(
+    {"bot/channel.py", "bot/reload.py", "bot/tracker_store.py", "bot/turn.py", "bot/understand.py"}
+)
 
 Report = Callable[[str], None]
 
@@ -106,7 +112,7 @@ def ensure_model(
             _train(settings, target, scratch, report, stop)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-        _prune(settings.models_dir)
+        _prune(settings)
         return target
 
 
@@ -169,8 +175,12 @@ def _train(settings: Settings, target: Path, scratch: Path, report: Report, stop
         raise TrainingError(
             f"模型训练失败（退出码 {process.returncode}），日志末尾：\n{tail(log)}\n完整日志：{log}"
         )
+    took = time.monotonic() - began
     os.replace(made, target)
-    report(f"模型训练完成，用时 {time.monotonic() - began:.0f} 秒：{target.name}")
+    examples = len(read_examples(ROOT / "nlu_data" / "nlu"))
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    write_card(target, Card(name, name.removeprefix("shuiling-"), now, round(took, 1), examples))
+    report(f"模型训练完成，用时 {took:.0f} 秒：{target.name}")
 
 
 def _wait(process: subprocess.Popen[bytes], began: float, report: Report, stop: threading.Event) -> None:
@@ -199,7 +209,11 @@ def _component_cache() -> Path:
     Rasa's own fingerprints see a component's class but not the modules it calls nor the tables these read, so a
     shared cache could go stale.
     """
-    code = [path for path in training_inputs() if path.suffix in (".py", ".lock", ".tsv") or "dialects" in path.parts]
+    code = [
+        path
+        for path in training_inputs()
+        if path.suffix in (".py", ".lock", ".tsv") or "dialects" in path.parts
+    ]
     folder = ROOT / ".cache" / "rasa" / _digest(code, ROOT)
     if folder.parent.exists():
         for other in folder.parent.iterdir():
@@ -209,7 +223,17 @@ def _component_cache() -> Path:
     return folder
 
 
-def _prune(models_dir: Path) -> None:
-    models = sorted(models_dir.glob("shuiling-*.tar.gz"), key=lambda path: path.stat().st_mtime, reverse=True)
+def _prune(settings: Settings) -> None:
+    """Remove the oldest archives with their cards, never the one in use nor the one before it."""
+    try:
+        pointer = json.loads((settings.data_dir / "model" / "in-use.json").read_text(encoding="utf-8"))
+        kept = {pointer.get("model"), pointer.get("previous")}
+    except (OSError, ValueError, AttributeError):
+        kept = set()
+    models = sorted(
+        settings.models_dir.glob("shuiling-*.tar.gz"), key=lambda path: path.stat().st_mtime, reverse=True
+    )
     for old in models[KEPT_MODELS:]:
-        old.unlink(missing_ok=True)
+        if old.name not in kept:
+            old.unlink(missing_ok=True)
+            card_path(old).unlink(missing_ok=True)

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Awaitable, Callable
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, TypeVar
 
-import psycopg
 import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from gateway.cli.database import fail, with_session
 from gateway.settings import Settings
 from store import audit
 from store.audit import AuditReport
 from store.crypto import CipherError, FieldCipher
-from store.databases import DatabaseSetupError
-from store.embedded import EmbeddedServerError
-from store.engine import make_engine, make_sessions
-from store.opening import database
 from store.rotation import RotationReport, rotate
 
 _NOTED = re.compile(r"(\d+):([0-9a-fA-F]{64})")
@@ -52,16 +46,16 @@ def verify(
     if noted is not None:
         found = _NOTED.fullmatch(noted.strip())
         if not found:
-            _fail("--noted 应是“编号:64 位校验值”，可从以前的核对结果复制。")
+            fail("--noted 应是“编号:64 位校验值”，可从以前的核对结果复制。")
         mark = (int(found[1]), found[2])
 
     async def check(session: AsyncSession) -> AuditReport:
         return await audit.verify(session, mark)
 
-    report = _with_session(_settings(), check)
+    report = with_session(_settings(), check)
     console = Console()
     if not report.ok:
-        _fail(
+        fail(
             f"审计记录不完整：{report.reason}。第 {report.first_bad_id} 条之前的 {report.head_id} 条没有问题。"
         )
     console.print(f"审计记录完好，共 {report.count:,} 条。")
@@ -77,7 +71,7 @@ def rekey() -> None:
             settings.field_keys.get_secret_value(), settings.lookup_key.get_secret_value()
         )
     except CipherError as error:
-        _fail(str(error))
+        fail(str(error))
 
     async def turn(session: AsyncSession) -> RotationReport:
         with Progress(
@@ -100,38 +94,15 @@ def rekey() -> None:
             await session.commit()
         return report
 
-    report = _with_session(settings, turn)
+    report = with_session(settings, turn)
     Console().print(
         f"检查 {report.checked:,} 项，重新加密 {report.reencrypted:,} 项，重算索引 {report.rehashed:,} 项。"
         "旧密钥现在可以从 SHUILING_FIELD_KEYS 里去掉。"
     )
 
 
-def _with_session(settings: Settings, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
-    async def run(url: str) -> T:
-        engine = make_engine(url, pool_size=1, max_overflow=0)
-        try:
-            async with make_sessions(engine)() as session:
-                return await work(session)
-        finally:
-            await engine.dispose()
-
-    try:
-        with database(settings.database_url, settings.data_dir) as url:
-            return asyncio.run(run(url))
-    except (CipherError, EmbeddedServerError, DatabaseSetupError, ValueError) as error:
-        _fail(str(error))
-    except psycopg.OperationalError as error:
-        _fail(f"数据库连接不上：{error}")
-
-
 def _settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        _fail("配置有误：" + "；".join(str(item["msg"]) for item in error.errors()))
-
-
-def _fail(message: str) -> NoReturn:
-    Console(stderr=True).print(message, markup=False)
-    raise typer.Exit(1)
+        fail("配置有误：" + "；".join(str(item["msg"]) for item in error.errors()))

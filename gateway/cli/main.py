@@ -17,6 +17,9 @@ MODULES = (
     "late_fee",
     "imports",
     "kb",
+    "data",
+    "model",
+    "mine",
     "audit",
 )
 """Modules of ``gateway.cli`` in the order help lists them."""

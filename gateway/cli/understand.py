@@ -12,7 +12,7 @@ import typer
 
 from gateway.cli import load_settings
 from gateway.rasa_process import RASA_VENV, base_environment
-from gateway.settings import ROOT
+from gateway.settings import ROOT, Settings
 
 _NOT_READY = "还没有训练好的模型。请先运行 make setup。"
 _LOADING = "正在载入模型，请稍候……（一行一句，Ctrl-D 结束）"
@@ -29,7 +29,9 @@ def register(app: typer.Typer) -> None:
 
 
 def understand(
-    model: Annotated[Path | None, typer.Option(help="模型文件，默认取最新的一个", show_default=False)] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="模型文件，默认取正在使用的，没有就取最新的", show_default=False)
+    ] = None,
     today: Annotated[
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="按哪一天来理解“明天”“下月”", show_default=False),
@@ -40,7 +42,7 @@ def understand(
     Exit codes: 0 all lines answered, 1 no model or it could not be loaded, 130 interrupted.
     """
     settings = load_settings()
-    chosen = model or newest_model(settings.models_dir)
+    chosen = model or model_in_use(settings) or newest_model(settings.models_dir)
     python = RASA_VENV / "bin" / "python"
     if chosen is None or not chosen.is_file() or not python.exists():
         typer.echo(_NOT_READY, err=True)
@@ -56,6 +58,15 @@ def understand(
         raise typer.Exit(130) from None
     if status:
         raise typer.Exit(status if status > 0 else 1)
+
+
+def model_in_use(settings: Settings) -> Path | None:
+    """The archive that ``shuiling serve`` of these settings uses, ``None`` before its first start."""
+    from gateway.model_choice import read_pointer
+
+    pointer = read_pointer(settings)
+    path = settings.models_dir / pointer.model if pointer else None
+    return path if path is not None and path.is_file() else None
 
 
 def newest_model(folder: Path) -> Path | None:

@@ -38,7 +38,7 @@ from tests.load.nlu.scores import (  # noqa: E402
     reliability,
 )
 from tests.load.nlu.sets import DIALECTS, ROOT, Line, evaluated, learned  # noqa: E402
-from tests.load.nlu.variants import SHIPPED, Variant, shipped, variants  # noqa: E402
+from tests.load.nlu.variants import Variant, shipped, variants  # noqa: E402
 
 BLOCK = "bench-nlu"
 FOLDS = 5

@@ -73,7 +73,7 @@ def _misheard(text: str, draw: random.Random) -> str:
     syllables = lazy_pinyin(text)
     table = words if len(text) == 2 else signs
     place = draw.randrange(len(syllables))
-    near = [n for n in _neighbours(syllables[place])]
+    near = list(_neighbours(syllables[place]))
     keys = [" ".join(syllables)]
     if near and draw.random() < 0.4:
         keys.insert(0, " ".join([*syllables[:place], draw.choice(near), *syllables[place + 1 :]]))

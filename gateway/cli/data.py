@@ -1,0 +1,61 @@
+"""``shuiling data``: what is wrong with the training examples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+import yaml
+
+from gateway.settings import ROOT
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from gateway.examples import Example
+
+data_app = typer.Typer(help="训练语料：检查重复、矛盾和缺漏。", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group ``data`` to ``app``."""
+    app.add_typer(data_app, name="data")
+
+
+@data_app.callback()
+def _group() -> None:
+    """Keep ``check`` a command of its own although it is the only one."""
+
+
+@data_app.command("check", help="检查 nlu_data：条数、说明、重复、近似、矛盾、与测评集重合。")
+def check_examples() -> None:
+    """Exit codes: 0 all well, 1 problems found or a file cannot be read."""
+    from gateway.examples import check, read_examples
+    from kb.embed import E5Embedder, embed_cached
+
+    folder = ROOT / "nlu_data"
+    try:
+        examples, evaluated = read_examples(folder / "nlu"), read_examples(folder / "eval")
+    except ValueError as error:
+        typer.echo(f"✗ {error}", err=True)
+        raise typer.Exit(1) from None
+    intents = yaml.safe_load((ROOT / "domain.yml").read_text(encoding="utf-8"))["intents"]
+
+    def embed(lines: list[Example]) -> NDArray[np.float32]:
+        return embed_cached(E5Embedder(threads=2), [line.text for line in lines], ROOT / ".cache" / "vectors")
+
+    problems = check(
+        examples,
+        evaluated,
+        [str(intent) for intent in intents if intent != "nlu_fallback"],
+        (folder / "README.md").read_text(encoding="utf-8"),
+        embed,
+        yaml.safe_load((folder / "reviewed_pairs.yml").read_text(encoding="utf-8")) or [],
+    )
+    for problem in problems:
+        typer.echo(str(problem))
+    if problems:
+        typer.echo(f"共 {len(problems)} 个问题。", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"{len(examples)} 句训练语料、{len(evaluated)} 句测评语料，没有问题。")

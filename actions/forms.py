@@ -42,6 +42,9 @@ QUESTIONS = frozenset(
 )  # fmt: skip
 """Things one may ask or want in the middle of a form, unless the form says they answer it."""
 
+_TAKES_BACK = re.compile(r"^(哎|啊|等等|等下|那个)*[，、\s]*(不对|不是|唔系|勿是|毋是|错了|(说|讲|填|写|打|记|搞)错)")
+_LONGEST_NO = 5
+"""Characters of a no that declines to tell anything (不用了); a longer one may be the story itself."""
 _QUESTION_MARKS = re.compile(r"[?？]|吗|呢$|什么|怎么|咋|啥|多少|为何|为什么|能不能|可不可以|几时|哪")
 
 
@@ -133,6 +136,8 @@ class JourneyForm(Capability):
             unsure = turn.intent in LEAVES and turn.confidence < SURE
             reading = await step.read(ctx) if unsure else None
             return await self._apply(ctx, step, reading) if isinstance(reading, Filled) else self._reject()
+        if step.free_text and turn.intent == "deny" and len(turn.text) <= _LONGEST_NO:
+            return await self._apply(ctx, step, Stop((Bubble("好的，那先不登记。还有别的需要随时说。"),)))
         if turn.intent == "correct_answer" and not step.free_text:
             return await self._correct(ctx, str(requested))
         reading = await step.read(ctx)
@@ -185,6 +190,11 @@ class JourneyForm(Capability):
         names = list(self.steps)
         filled = [n for n in names if ctx.turn.slot(n) is not None]
         named = [n for n in filled if self.steps[n].label and re.search(self.steps[n].label, ctx.turn.text)]
+        if not named and filled and _takes_back(turn):
+            last = filled[-1]
+            reading = await self.steps[last].read(ctx)
+            if isinstance(reading, Filled) and any(turn.slot(n) != v for n, v in reading.slots.items()):
+                return Reply.say("好的，已经改过来了。") + await self._apply(ctx, self.steps[last], reading)
         if not filled:
             reading = await self.steps[requested].read(ctx)
             return await self._apply(ctx, self.steps[requested], reading)
@@ -212,6 +222,11 @@ class JourneyForm(Capability):
             done = await self._apply(ctx, self.steps[target], reading)
             return Reply.say("好的，已经改过来了。") + done
         return Reply.say("好的，这一项重新填。", events=[SlotSet(target, None), SlotSet(FORM_MISSES, 0)])
+
+
+def _takes_back(turn: Turn) -> bool:
+    """Whether the words open by taking back what was said before them: 不对，是六万; 说错了，八千."""
+    return not any(e.negated for e in turn.entities) and _TAKES_BACK.search(turn.text) is not None
 
 
 def begin(

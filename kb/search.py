@@ -3,14 +3,14 @@
 Words (BM25) and sentence vectors are added up. The vectors are first whitened by the scatter *within*
 articles: directions in which the wordings of one question differ count less, directions that separate
 articles count more. An article's vector is the mean of its title and questions. Topics of ``decoys.yml``
-(what people ask and no article answers) compete as if they were articles; the lead over the best of them
-is half of what decides confidence.
+(what people ask and no article answers) are indexed beside the articles. Whether the best article is an
+answer is decided apart from the ranking, by :mod:`kb.gate`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,10 @@ import yaml
 from numpy.typing import NDArray
 
 from kb.bm25 import Bm25
+from kb.border import Border, Letters
 from kb.embed import E5Embedder, Embedder, embed_cached, unit
+from kb.fields import Fields, load_fields
+from kb.gate import Features, Gate, field_features, load_gate
 from kb.loader import KB_ROOT, KnowledgeError, load_articles, load_laws
 from kb.model import Article, Law
 from kb.text import Words
@@ -26,7 +29,6 @@ from kb.text import Words
 # Chosen on eval/dev.yml; eval/holdout.yml was not looked at.
 SHRINKAGE = 0.5
 BM25_WEIGHT = 1.0
-CONFIDENT_AT = 0.40
 
 _LONGEST_QUERY = 200
 
@@ -43,12 +45,15 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Best articles first. ``certainty`` is the best score plus its lead over the best unanswerable topic;
-    ``confident`` says it reaches the threshold. When not confident, offer the titles or a human."""
+    """Best articles first. ``certainty``: how likely the first is the answer, 0..1; ``confident`` says it
+    reaches the threshold. When not confident, offer the titles or a human. ``features`` and ``odds`` (what each
+    adds to the log-odds) explain the decision."""
 
     hits: tuple[Hit, ...]
     confident: bool
     certainty: float
+    features: Features | None = None
+    odds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,8 @@ class KnowledgeBase:
         laws: dict[str, Law],
         decoys: Sequence[Sequence[str]],
         words: Words,
+        fields: Fields,
+        gate: Gate,
         embedder: Embedder,
         cache_dir: Path | None = None,
     ) -> None:
@@ -79,17 +86,36 @@ class KnowledgeBase:
         self._by_id = {article.id: article for article in self.articles}
         self._by_intent = {intent: article for article in self.articles for intent in article.intents}
         self._words = words
+        self._fields = fields
+        self._gate = gate
         self._embedder = embedder
         groups = [(article.title, *article.questions) for article in self.articles]
         spoken = [article.short for article in self.articles]
         groups += [tuple(topic) for topic in decoys]
         spoken += ["" for _ in decoys]
-        self._bm25 = Bm25([words.cut(" ".join((*g, s))) for g, s in zip(groups, spoken, strict=True)])
+        cut = [words.cut(" ".join((*g, s))) for g, s in zip(groups, spoken, strict=True)]
+        self._bm25 = Bm25(cut)
+        count = len(self.articles)
+        self._vocabulary = frozenset(
+            word
+            for article, found in zip(self.articles, cut, strict=False)
+            for word in (*found, *words.cut(article.body))
+        )
         texts = [text for group in groups for text in group]
-        owner = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+        self._owner = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
         vectors = embed_cached(embedder, texts, cache_dir)
-        self._space = _within_whitening(vectors, owner, len(groups))
-        self._centres = unit(_means(self._space.project(vectors), owner, len(groups)))
+        self._space = _within_whitening(vectors, self._owner, len(groups))
+        self._points = self._space.project(vectors)
+        self._centres = unit(_means(self._points, self._owner, len(groups)))
+        self._starts = np.searchsorted(self._owner, np.arange(len(groups)))
+        self._border = Border(self._points, self._owner < count)
+        self._letters = Letters([words.canonical(text) for text in texts], self._owner < count)
+        self._near = tuple(
+            np.array(
+                [o is article or o.id in article.related or article.id in o.related for o in self.articles]
+            )
+            for article in self.articles
+        )
 
     @classmethod
     def load(
@@ -100,8 +126,16 @@ class KnowledgeBase:
         Without ``embedder`` the bundled E5 model is loaded. Embedding all questions takes some seconds;
         with ``cache_dir`` that happens once per content. Raises KnowledgeError on a malformed file.
         """
-        articles, laws, decoys = load_articles(root), load_laws(root), load_decoys(root)
-        return cls(articles, laws, decoys, Words(root), embedder or E5Embedder(), cache_dir)
+        return cls(
+            load_articles(root),
+            load_laws(root),
+            load_decoys(root),
+            Words(root),
+            load_fields(root),
+            load_gate(root),
+            embedder or E5Embedder(),
+            cache_dir,
+        )
 
     def get(self, article_id: str) -> Article | None:
         """The article of that id, or None."""
@@ -126,18 +160,35 @@ class KnowledgeBase:
         words = self._words.cut(text)
         if not words or limit < 1:
             return SearchResult((), False, 0.0)
-        cosine = self._centres @ self._space.project(self._embedder.embed([text]))[0]
+        point = self._space.project(self._embedder.embed([text]))[0]
+        cosine = self._centres @ point
         bm25 = self._bm25.scores(words)
+        alike = self._points @ point
+        nearest = np.maximum.reduceat(alike, self._starts)
         score = cosine + BM25_WEIGHT * bm25
         count = len(self.articles)
         order = np.argsort(-score[:count], kind="stable")[:limit]
         hits = tuple(
             Hit(self.articles[i], float(score[i]), float(bm25[i]), float(cosine[i])) for i in map(int, order)
         )
-        best = hits[0].score
-        rival = float(score[count:].max()) if len(score) > count else 0.0
-        certainty = best + (best - rival)
-        return SearchResult(hits, certainty >= CONFIDENT_AT, certainty)
+        best = int(order[0])
+        others = score[:count][~self._near[best]]
+        features = Features(
+            score=float(score[best]),
+            bm25=float(bm25[best]),
+            rival_lead=float(score[best] - score[count:].max(initial=-1.0)),
+            margin=float(score[best] - others.max(initial=-1.0)),
+            nearest=float(nearest[best]),
+            nearest_lead=float(nearest[best] - nearest[count:].max(initial=-1.0)),
+            side=self._border.side(alike),
+            letters=self._letters.side(self._words.canonical(text)),
+            unknown=self._words.unknown_share(words, self._vocabulary),
+            **field_features(self._fields.scan(f"{text.lower()} {self._words.canonical(text)}")),
+        )
+        certainty = self._gate.probability(features)
+        return SearchResult(
+            hits, certainty >= self._gate.threshold, certainty, features, self._gate.shares(features)
+        )
 
 
 def load_decoys(root: Path = KB_ROOT) -> tuple[tuple[str, ...], ...]:

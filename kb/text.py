@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import logging
+import math
 import re
 import warnings
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,15 @@ class Words:
     def cut(self, text: str) -> list[str]:
         """Search words of ``text``; long words also give their parts. Punctuation and emoji give none."""
         return [word for word in self._tokenizer.cut_for_search(self.canonical(text)) if _WORD.search(word)]
+
+    def unknown_share(self, words: Sequence[str], known: Set[str]) -> float:
+        """Share 0..1 of ``words`` not in ``known``, the rarer in ordinary Chinese the heavier."""
+        weights = {word: self._rarity(word) for word in words}
+        total = sum(weights.values())
+        return sum(weight for word, weight in weights.items() if word not in known) / total if total else 0.0
+
+    def _rarity(self, word: str) -> float:
+        return math.log(self._tokenizer.total / max(self._tokenizer.FREQ.get(word) or 0, 1)) ** 2
 
 
 def _quiet_tokenizer() -> Any:

@@ -58,9 +58,9 @@ class ContextReader(GraphComponent):
         shape = shared_normaliser().apply(normalised(shape))
         ranking = {r["name"]: float(r["confidence"]) for r in message.get(_RANKING) or [] if r.get("name")}
         intent = reread(shape, ranking, entities, situation, shared_table())
-        if intent is None or intent == (message.get(INTENT) or {}).get("name"):
+        if intent is None:
             return
-        reading = {"name": intent, "confidence": CERTAIN}
+        reading = {"name": intent, "confidence": max(CERTAIN, ranking.get(intent, 0.0))}
         others = [r for r in message.get(_RANKING) or [] if r.get("name") != intent]
         message.set(INTENT, reading, add_to_output=True)
         message.set(_RANKING, [reading, *others], add_to_output=True)

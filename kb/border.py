@@ -39,11 +39,12 @@ def _kernel(cosine: NDArray[np.float32]) -> NDArray[np.float64]:
 class Letters:
     """Naive Bayes over characters and pairs of characters."""
 
-    def __init__(self, texts: Sequence[str], ours: Sequence[bool] | NDArray[np.bool_]) -> None:
+    def __init__(self, texts: Sequence[Sequence[str]], ours: NDArray[np.bool_]) -> None:
+        """``texts``: characters and pairs of each text; ``ours``: which belong to articles."""
         counts: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
         totals = [0, 0]
-        for text, own in zip(texts, ours, strict=True):
-            counts[bool(own)].update(_grams(text))
+        for letters, own in zip(texts, ours, strict=True):
+            counts[bool(own)].update(set(letters))
             totals[bool(own)] += 1
         self._odds = {
             gram: math.log((counts[1][gram] + SMOOTHING) / (totals[1] + 2 * SMOOTHING))
@@ -51,12 +52,7 @@ class Letters:
             for gram in counts[0].keys() | counts[1].keys()
         }
 
-    def side(self, text: str) -> float:
-        """Log-odds per ten letters and pairs that the text is ours; longer texts are not surer for their length."""
-        grams = _grams(text)
-        known = [self._odds[gram] for gram in grams if gram in self._odds]
-        return sum(known) / math.sqrt(max(len(grams), 1))
-
-
-def _grams(text: str) -> set[str]:
-    return set(text) | {text[i : i + 2] for i in range(len(text) - 1)}
+    def side(self, letters: Sequence[str]) -> float:
+        """Log-odds that a text of these letters is ours, damped so that long texts are not sure for their length."""
+        grams = set(letters)
+        return sum(self._odds.get(gram, 0.0) for gram in grams) / math.sqrt(max(len(grams), 1))

@@ -1,6 +1,6 @@
 """Find the article that answers a question, and say whether to trust the find.
 
-Words (BM25) and sentence vectors are added up. The vectors are first whitened by the scatter *within*
+Words and letters (BM25 each) and sentence vectors are added up. The vectors are first whitened by the scatter *within*
 articles: directions in which the wordings of one question differ count less, directions that separate
 articles count more. An article's vector is the mean of its title and questions. Topics of ``decoys.yml``
 (what people ask and no article answers) are indexed beside the articles. Whether the best article is an
@@ -28,14 +28,13 @@ from kb.text import Words
 
 # Chosen on eval/dev.yml; eval/holdout.yml was not looked at.
 SHRINKAGE = 0.5
-BM25_WEIGHT = 1.0
 
 _LONGEST_QUERY = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One found article; ``score`` = ``cosine`` (-1..1, whitened) + weight x ``bm25`` (0..1)."""
+    """One found article; ``score`` = ``cosine`` (-1..1, whitened) + ``bm25`` (0..2: of words, of letters)."""
 
     article: Article
     score: float
@@ -95,6 +94,9 @@ class KnowledgeBase:
         spoken += ["" for _ in decoys]
         cut = [words.cut(" ".join((*g, s))) for g, s in zip(groups, spoken, strict=True)]
         self._bm25 = Bm25(cut)
+        self._letter_bm25 = Bm25(
+            [words.letters(" ".join((*g, s))) for g, s in zip(groups, spoken, strict=True)]
+        )
         count = len(self.articles)
         self._vocabulary = frozenset(
             word
@@ -104,12 +106,13 @@ class KnowledgeBase:
         texts = [text for group in groups for text in group]
         self._owner = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
         vectors = embed_cached(embedder, texts, cache_dir)
-        self._space = _within_whitening(vectors, self._owner, len(groups))
+        own = self._owner < count
+        self._space = _within_whitening(vectors[own], self._owner[own], count)
         self._points = self._space.project(vectors)
         self._centres = unit(_means(self._points, self._owner, len(groups)))
         self._starts = np.searchsorted(self._owner, np.arange(len(groups)))
-        self._border = Border(self._points, self._owner < count)
-        self._letters = Letters([words.canonical(text) for text in texts], self._owner < count)
+        self._border = Border(self._points, own)
+        self._letters = Letters([words.letters(text) for text in texts], own)
         self._near = tuple(
             np.array(
                 [o is article or o.id in article.related or article.id in o.related for o in self.articles]
@@ -162,10 +165,11 @@ class KnowledgeBase:
             return SearchResult((), False, 0.0)
         point = self._space.project(self._embedder.embed([text]))[0]
         cosine = self._centres @ point
-        bm25 = self._bm25.scores(words)
+        letters = self._words.letters(text)
+        bm25 = self._bm25.scores(words) + self._letter_bm25.scores(letters)
         alike = self._points @ point
         nearest = np.maximum.reduceat(alike, self._starts)
-        score = cosine + BM25_WEIGHT * bm25
+        score = cosine + bm25
         count = len(self.articles)
         order = np.argsort(-score[:count], kind="stable")[:limit]
         hits = tuple(
@@ -181,7 +185,7 @@ class KnowledgeBase:
             nearest=float(nearest[best]),
             nearest_lead=float(nearest[best] - nearest[count:].max(initial=-1.0)),
             side=self._border.side(alike),
-            letters=self._letters.side(self._words.canonical(text)),
+            letters=self._letters.side(letters),
             unknown=self._words.unknown_share(words, self._vocabulary),
             **field_features(self._fields.scan(f"{text.lower()} {self._words.canonical(text)}")),
         )

@@ -59,6 +59,11 @@ class Words:
         """Search words of ``text``; long words also give their parts. Punctuation and emoji give none."""
         return [word for word in self._tokenizer.cut_for_search(self.canonical(text)) if _WORD.search(word)]
 
+    def letters(self, text: str) -> list[str]:
+        """Characters and pairs of characters of ``text``, which survive a misheard or misspelt word."""
+        plain = "".join(_WORD.findall(self.canonical(text)))
+        return [*plain, *(plain[i : i + 2] for i in range(len(plain) - 1))]
+
     def unknown_share(self, words: Sequence[str], known: Set[str]) -> float:
         """Share 0..1 of ``words`` not in ``known``, the rarer in ordinary Chinese the heavier."""
         weights = {word: self._rarity(word) for word in words}

@@ -25,6 +25,7 @@ _SURE = 0.5
 _LIKELY = 0.12
 """Probability from which a yes or a no is believed when just that was asked for."""
 _ASKS = re.compile(r"[?？]|吗|呢$|什么|怎么|多少|为何|能不能|可不可以|几时|哪")
+_TAKES_BACK = re.compile(r"不对|不是|错了|[说讲填写打记搞]错")
 _FILLER = re.compile(r"[\W_]|[吧啊呀嘛呢了哦喔哈噢嗯呃额]|那个(?!人)|我想问|请问|就是说")
 _NEVER = frozenset({"distress", "request_human", "opt_out", "wrong_person", "suspect_fraud", "cancel"})
 """Heard as they are, whatever was asked."""
@@ -127,7 +128,9 @@ def reread(
         if choice is not None:
             return choice
     if situation.asked is not None:
-        return None if _ASKS.search(shape) else _answer(rest, ranking, entities, situation.asked, table)
+        answer = None if _ASKS.search(shape) else _answer(rest, ranking, entities, situation.asked, table)
+        if answer is not None:
+            return answer
     for rule in table.follow_ups:
         if situation.topic in rule.after and rule.said.fullmatch(rest):
             return rule.after[str(situation.topic)]
@@ -158,5 +161,6 @@ def _answer(
     wanted = table.values.get(asked, frozenset())
     found = [e for e in entities if e.get("entity") in wanted and not e.get("negated")]
     if found and len(rest) - sum(e["end"] - e["start"] for e in found) <= _LONGEST_ANSWER // 2:
-        return "correct_answer" if any(e.get("negated") for e in entities) else "inform"
+        corrects = any(e.get("negated") for e in entities) or _TAKES_BACK.match(rest) is not None
+        return "correct_answer" if corrects else "inform"
     return None

@@ -32,6 +32,7 @@ KINDS = (
     "date",
     "date_range",
     "duration",
+    "id_tail",
     "identity_ref",
     "number",
     "ordinal",

@@ -12,7 +12,7 @@ from bot.parsing.entity import Match
 from bot.parsing.numeral import DIGITS, Numeral
 from bot.parsing.source import Source
 
-_YUAN = re.compile(r"(多|来|余)?(?:人民币)?(?:块|元|RMB|rmb)(多)?")
+_YUAN = re.compile(r"(多|来|余)?(?:人民币)?(?:块(?:洋钿)?|元|RMB|rmb|洋钿|蚊(?![子虫香])|箍(?![桶紧]))(多)?")
 _DIGIT = r"[零一二三四五六七八九\d]"
 _NO_NUMBER_AFTER = r"(?![\d零一二三四五六七八九十百千万亿点个年月号天毛角.])"
 _JIAO = re.compile(rf"零?({_DIGIT})(?:毛|角)")

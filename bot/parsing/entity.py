@@ -28,6 +28,7 @@ class Entity:
     sms_code       digits as a string; ``invalid`` when there are not six
     credit_code    eighteen characters, upper case
     resident_id    eighteen characters, upper case
+    id_tail        last three to six signs of a number, read out, ``"888X"``
     identity_ref   name of a placeholder without its brackets, ``"证件#1"``
     rate           fraction as a plain decimal string, ``"0.0005"``
     ordinal        integer, ``2`` for 第二笔

@@ -14,6 +14,13 @@ _PHONE = re.compile(r"(?<![0-9A-Za-z])(?:\+?86[ -]?)?(1[3-9]\d(?:[ -]?\d){8})(?!
 _SPOKEN_SIGNS = {sign: str(value) for value, sign in enumerate("零一二三四五六七八九")}
 _SPOKEN_SIGNS.update({"幺": "1", "洞": "0", "拐": "7", "勾": "9", "妖": "1", "腰": "1"})
 _SPOKEN_CLASS = "".join(_SPOKEN_SIGNS)
+_TAIL_WORD = r"(?:尾号|末尾|末[三四五六]位|后[三四五六]位|最后[几三四五六]位|尾数)(?:就?是|为|:|,)?"
+_TAIL = re.compile(
+    rf"(?P<led>{_TAIL_WORD})?(?P<tail>(?:[二三四五六]个[{_SPOKEN_CLASS}\d]|[{_SPOKEN_CLASS}\d]){{1,8}}[叉xX]?)(?![\d个块元万千百十月日号天年])"
+)
+_LONGEST_TAIL = 20
+_REPEATED = re.compile(rf"([二三四五六])个([{_SPOKEN_CLASS}\d])")
+_READ_OUT = re.compile(r"[幺洞拐勾叉xX]|[二三四五六]个")
 _SPOKEN_RUN = re.compile(rf"[{_SPOKEN_CLASS}][{_SPOKEN_CLASS}\d\-,，、]{{4,40}}")
 _SPOKEN_PHONE = re.compile(r"1[3-9]\d{9}")
 _EIGHTEEN = re.compile(r"(?<![0-9A-Za-z])(?:[0-9A-Za-z][ -]?){17}[0-9A-Za-z](?![ -]?[0-9A-Za-z])")
@@ -42,6 +49,8 @@ def find(source: Source, today: date) -> Iterator[Match]:
         yield from _eighteen(found)
     for found in _SPOKEN_RUN.finditer(text):
         yield from _spoken(text, found)
+    for found in _TAIL.finditer(text):
+        yield from _tail(text, found)
     for found in _SIX.finditer(text):
         if _talks_of_code(text, found.start()):
             yield Match("sms_code", found.start(), found.end(), found.group())
@@ -49,6 +58,19 @@ def find(source: Source, today: date) -> Iterator[Match]:
         for found in pattern.finditer(text):
             code = _digits(found[1])
             yield Match("sms_code", found.start(1), found.end(1), code, invalid=len(code) != 6)
+
+
+def _tail(text: str, found: re.Match[str]) -> Iterator[Match]:
+    """三个八叉, 尾号幺洞拐叉: the last three to six signs of a number, read out; alone in the message or named so."""
+    said = found["tail"]
+    if not found["led"]:
+        alone = len(text) <= _LONGEST_TAIL and _READ_OUT.search(said) is not None
+        if not alone or re.sub(r"[\W_吧啊呀的是了嗯呢]", "", text[: found.start()] + text[found.end() :]):
+            return
+    spread = _REPEATED.sub(lambda part: part[2] * "零一二三四五六".index(part[1]), said)
+    signs = "".join(_SPOKEN_SIGNS.get(sign, sign) for sign in spread).replace("叉", "X").upper()
+    if 3 <= len(signs) <= 6 and re.fullmatch(r"\d+X?", signs):
+        yield Match("id_tail", found.start("tail"), found.end("tail"), signs)
 
 
 def _digits(text: str) -> str:

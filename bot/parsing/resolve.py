@@ -12,7 +12,7 @@ _RANK = {
     kind: place
     for place, kind in enumerate(
         (
-            "identity_ref", "resident_id", "credit_code", "phone", "sms_code", "date", "period", "date_range", "time",
+            "identity_ref", "resident_id", "credit_code", "phone", "sms_code", "id_tail", "date", "period", "date_range", "time",
             "duration", "rate", "ordinal", "amount", "tax_type", "pay_channel", "number",
         )
     )

@@ -17,6 +17,7 @@ _VARIANTS = str.maketrans(
     "上下这这当当为为从从还还没没税税费费业业",
 )
 _TABLE: dict[int, int | str | None] = {**_FULL_WIDTH, **_VARIANTS, 0xFFE5: "¥"}
+_TENS = {"廿": "二十", "卅": "三十", "卌": "四十"}
 _BLANK = re.compile(r"[\s\u200b-\u200d\u2060\ufeff]+")
 
 
@@ -43,21 +44,34 @@ def read(raw: str) -> Source:
 
     Blanks between Latin letters or digits stay: they tell one number from the next.
     """
-    text = raw.translate(_TABLE)
+    text, origin = _spelled_out(raw.translate(_TABLE))
     if not _BLANK.search(text):
-        return Source(raw, text, tuple(range(len(text))))
+        return Source(raw, text, tuple(origin))
     pieces: list[str] = []
-    origin: list[int] = []
+    kept: list[int] = []
     position = 0
     for blank in _BLANK.finditer(text):
         pieces.append(text[position : blank.start()])
-        origin.extend(range(position, blank.start()))
+        kept.extend(origin[position : blank.start()])
         before = text[blank.start() - 1] if blank.start() else ""
         after = text[blank.end()] if blank.end() < len(text) else ""
         if before and after and before.isascii() and after.isascii():
             pieces.append(" ")
-            origin.append(blank.start())
+            kept.append(origin[blank.start()])
         position = blank.end()
     pieces.append(text[position:])
-    origin.extend(range(position, len(text)))
-    return Source(raw, "".join(pieces), tuple(origin))
+    kept.extend(origin[position:])
+    return Source(raw, "".join(pieces), tuple(kept))
+
+
+def _spelled_out(text: str) -> tuple[str, list[int]]:
+    """廿 as 二十, 卅 as 三十, 月尾 as 月底; with the place in ``text`` of each character."""
+    out: list[str] = []
+    origin: list[int] = []
+    for place, sign in enumerate(text):
+        spelled = _TENS.get(sign, sign)
+        if sign == "尾" and text[place - 1 : place] == "月":
+            spelled = "底"
+        out.append(spelled)
+        origin.extend([place] * len(spelled))
+    return "".join(out), origin

@@ -50,6 +50,71 @@ def test_whole_yuan_in_spoken_and_written_ways(yuan: int) -> None:
         assert amounts(text) == expected, text
 
 
+@given(st.integers(1, 9), st.sampled_from([("廿", 20), ("卅", 30)]), st.integers(0, 9))
+def test_tens_of_old_spelling_and_units_of_the_regions(
+    hundreds: int, tens: tuple[str, int], ones: int
+) -> None:
+    sign, value = tens
+    last = "一二三四五六七八九"[ones - 1] if ones else ""
+    expected = [f"{hundreds * 100 + value + ones}.00"]
+    for unit in ("块", "元", "蚊", "箍", "洋钿", "块钱"):
+        assert amounts(f"{spoken(hundreds)}百{sign}{last}{unit}") == expected
+
+
+@given(st.integers(1, 9), st.integers(1, 9))
+def test_the_rejected_sum_is_marked_and_the_other_counts(wrong: int, right: int) -> None:
+    for words in ("不是{}万是{}万", "不是{}万，{}万", "没有{}万那么多，{}万"):
+        text = words.format(spoken(wrong), spoken(right))
+        found = [(e.value, e.negated) for e in parse(text, TODAY) if e.kind == "amount"]
+        assert found == [(f"{wrong}0000.00", True), (f"{right}0000.00", False)], text
+
+
+@given(st.integers(1, 24))
+def test_counts_of_months(months: int) -> None:
+    for text in (f"{months}个月", f"{spoken(months)}个月", f"缓{spoken(months)}个月", f"延 {months} 个月", f"{months}個月"):
+        found = [e.value for e in parse(text, TODAY) if e.kind == "duration"]
+        assert found == [{"months": months}], text
+
+
+@given(st.integers(1, 9))
+def test_rates(part: int) -> None:
+    for text, value in (
+        (f"万分之{spoken(part)}", f"0.000{part}"),
+        (f"万分之{part}", f"0.000{part}"),
+        (f"千分之{spoken(part)}", f"0.00{part}"),
+        (f"百分之{spoken(part)}", f"0.0{part}"),
+        (f"{part}%", f"0.0{part}"),
+        (f"{part}‰", f"0.00{part}"),
+    ):
+        assert [e.value for e in parse(text, TODAY) if e.kind == "rate"] == [value], text
+
+
+@given(st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True))
+def test_telephones_read_out_digit_by_digit(number: str) -> None:
+    for signs in ("零一二三四五六七八九", "洞幺二三四五六拐八勾", "零幺二三四五六七八九", "〇一二三四五六七八九"):
+        said = "".join(signs[int(digit)] for digit in number)
+        assert [e.value for e in parse(said, TODAY) if e.kind == "phone"] == [number], said
+
+
+@given(st.from_regex(r"[0-9]{3}[0-9X]", fullmatch=True))
+def test_the_last_signs_of_a_number_read_out(tail: str) -> None:
+    said = tail.translate(str.maketrans("0179X", "洞幺拐勾叉"))
+    assert [e.value for e in parse(f"尾号{said}", TODAY) if e.kind == "id_tail"] == [tail]
+
+
+@pytest.mark.parametrize(
+    ("said", "distance"),
+    [
+        ("听日", 1), ("明朝", 1), ("明个", 1), ("明儿个", 1), ("明仔载", 1), ("赶明儿", 1), ("后儿个", 2), ("后日", 2), ("大后日", 3),
+        ("今朝", 0), ("今仔日", 0), ("今儿个", 0), ("寻日", -1), ("夜儿个", -1), ("昨昏", -1), ("前儿个", -2),
+    ],
+)  # fmt: skip
+def test_days_as_the_regions_say_them(said: str, distance: int) -> None:
+    day = (TODAY + timedelta(days=distance)).isoformat()
+    for text in (said, f"我{said}去交", f"{said}，行不行"):
+        assert days(text) == [day], text
+
+
 @given(st.integers(0, 99_999), st.integers(0, 9), st.integers(0, 9))
 def test_jiao_and_fen(yuan: int, jiao: int, fen: int) -> None:
     value = [f"{yuan}.{jiao}{fen}"]

@@ -116,6 +116,7 @@ def test_summary_of_parse_data() -> None:
     assert summarise("x", parsed) == {
         "text": "x",
         "intent": "deny+promise_to_pay",
+        "primary": "promise_to_pay",
         "confidence": 0.9123,
         "entities": {"amount": ["2.00", "3.00"], "date": None},
     }

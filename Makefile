@@ -6,7 +6,7 @@ SHUILING := .venv/bin/shuiling
 TYPED := tax store kb actions chat gateway dialects bot/parsing
 PYTEST_ARGS ?=
 
-.PHONY: help setup train serve test lint bench-chat clean
+.PHONY: help setup train serve test lint bench-nlu bench-chat clean
 
 help: ## 列出所有命令 · list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ lint: setup ## 静态检查：ruff、mypy、import-linter · static checks
 	.venv/bin/ruff check .
 	.venv/bin/mypy $(TYPED)
 	.venv/bin/lint-imports
+
+bench-nlu: setup ## 语义理解对比表（约一小时）· compare ways of understanding (about an hour)
+	PYTHONPATH=. .venv-rasa/bin/python -m tests.load.bench_nlu --write docs/figures.md
 
 bench-chat: train ## 对话性能表 · the chat bench table
 	$(PYTHON) -m tests.load.bench_chat

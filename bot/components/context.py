@@ -61,7 +61,13 @@ class ContextReader(GraphComponent):
         if intent is None:
             return
         reading = {"name": intent, "confidence": max(CERTAIN, ranking.get(intent, 0.0))}
-        others = [r for r in message.get(_RANKING) or [] if r.get("name") != intent]
+        # What the situation has decided leaves the others what is left of certainty.
+        left = 1 - reading["confidence"]
+        others = [
+            {**r, "confidence": left * float(r["confidence"])}
+            for r in message.get(_RANKING) or []
+            if r.get("name") not in (intent, None)
+        ]
         message.set(INTENT, reading, add_to_output=True)
         message.set(_RANKING, [reading, *others], add_to_output=True)
         message.set("intents", [reading], add_to_output=True)

@@ -9,12 +9,12 @@ probabilities is chosen, so no example is spent on calibration.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.linalg.lapack import dpotrf, dpotri
 
 from bot.components.lexicon import Lexicon, spoken, written
 
@@ -32,26 +32,21 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Points:
-    """Sentences as the kernel compares them: standardised vectors, written and spoken term rows."""
-
-    vectors: np.ndarray
-    written: csr_matrix
-    spoken: csr_matrix
-
-
-@dataclass(frozen=True)
 class IntentModel:
-    """A fitted model with the ``points`` it learned from."""
+    """A fitted model.
+
+    ``vectors`` are the standardised vectors it learned from, ``weights`` what each of them says for each intent;
+    ``term_weights`` are the same summed up by term, for the written and the spoken ones.
+    """
 
     intents: tuple[str, ...]
     settings: Settings
     mean: np.ndarray
     scale: np.ndarray
-    points: Points
-    written: Lexicon
-    spoken: Lexicon
+    vectors: np.ndarray
     weights: np.ndarray
+    lexicons: tuple[Lexicon, Lexicon]
+    term_weights: tuple[np.ndarray, np.ndarray]
     temperature: float
     left_out_accuracy: float
 
@@ -75,35 +70,42 @@ class IntentModel:
             raise ValueError("at least two intents are needed")
         mean = vectors.mean(axis=0)
         scale = (vectors.std(axis=0) + 1e-6) * np.sqrt(vectors.shape[1])
+        standard = ((vectors - mean) / scale).astype(np.float32)
         lexicons = Lexicon.fit(texts, written), Lexicon.fit(texts, spoken)
-        points = Points(
-            ((vectors - mean) / scale).astype(np.float32), *(lexicon.matrix(texts) for lexicon in lexicons)
-        )
+        terms = tuple(lexicon.matrix(texts) for lexicon in lexicons)
         targets = (np.array(labels)[:, None] == np.array(intents)[None, :]) - 1 / len(intents)
-        kernel = _kernel(points, points, settings).astype(np.float64)
+        kernel = _likeness(standard, standard, settings).astype(np.float64)
+        for share, rows in zip((settings.surface, settings.sound), terms, strict=True):
+            kernel += share * (rows @ rows.T).toarray()
         kernel[np.diag_indices(len(kernel))] += settings.ridge
-        inverse = np.linalg.inv(kernel)
+        inverse = _inverse(kernel)
         weights = inverse @ targets
         left_out = _left_out(inverse, weights, targets, sources or texts)
         truth = targets.argmax(axis=1)
+        by_term = [
+            (share * (rows.T @ weights)).astype(np.float32)
+            for share, rows in zip((settings.surface, settings.sound), terms, strict=True)
+        ]
         return cls(
             intents,
             settings,
             mean.astype(np.float32),
             scale.astype(np.float32),
-            points,
-            *lexicons,
+            standard,
             weights.astype(np.float32),
+            lexicons,
+            (by_term[0], by_term[1]),
             _temperature(left_out, truth),
             float((left_out.argmax(axis=1) == truth).mean()),
         )
 
     def probabilities(self, texts: Sequence[str], vectors: np.ndarray) -> np.ndarray:
         """Probability of each intent, shape ``(len(texts), len(intents))``."""
-        asked = Points(
-            (vectors - self.mean) / self.scale, self.written.matrix(texts), self.spoken.matrix(texts)
-        )
-        return _softmax(_kernel(asked, self.points, self.settings) @ self.weights / self.temperature)
+        standard = ((vectors - self.mean) / self.scale).astype(np.float32)
+        scores = _likeness(standard, self.vectors, self.settings) @ self.weights
+        for lexicon, weights in zip(self.lexicons, self.term_weights, strict=True):
+            scores = scores + lexicon.matrix(texts) @ weights
+        return _softmax(scores / self.temperature)
 
     def save(self, folder: Path) -> None:
         """Write ``intents.json`` and ``intents.npz`` (plain numbers, no pickles)."""
@@ -112,18 +114,20 @@ class IntentModel:
             "settings": asdict(self.settings),
             "temperature": self.temperature,
             "left_out_accuracy": self.left_out_accuracy,
-            "written": self.written.terms,
-            "spoken": self.spoken.terms,
+            "written": self.lexicons[0].terms,
+            "spoken": self.lexicons[1].terms,
         }
         (folder / "intents.json").write_text(json.dumps(described, ensure_ascii=False), encoding="utf-8")
         np.savez_compressed(
             folder / "intents.npz",
             mean=self.mean,
             scale=self.scale,
-            vectors=self.points.vectors,
+            vectors=self.vectors,
             weights=self.weights,
-            **_packed("written", self.points.written, self.written),
-            **_packed("spoken", self.points.spoken, self.spoken),
+            written_idf=self.lexicons[0].weights,
+            spoken_idf=self.lexicons[1].weights,
+            written_weights=self.term_weights[0],
+            spoken_weights=self.term_weights[1],
         )
 
     @classmethod
@@ -131,48 +135,35 @@ class IntentModel:
         """Read what :meth:`save` wrote."""
         described = json.loads((folder / "intents.json").read_text(encoding="utf-8"))
         with np.load(folder / "intents.npz", allow_pickle=False) as arrays:
-            lexicons = (
-                Lexicon(described["written"], arrays["written_idf"], written),
-                Lexicon(described["spoken"], arrays["spoken_idf"], spoken),
-            )
-            rows = (_unpacked(name, arrays, len(described[name])) for name in ("written", "spoken"))
             return cls(
                 tuple(described["intents"]),
                 Settings(**described["settings"]),
                 arrays["mean"],
                 arrays["scale"],
-                Points(arrays["vectors"], *rows),
-                *lexicons,
+                arrays["vectors"],
                 arrays["weights"],
+                (
+                    Lexicon(described["written"], arrays["written_idf"], written),
+                    Lexicon(described["spoken"], arrays["spoken_idf"], spoken),
+                ),
+                (arrays["written_weights"], arrays["spoken_weights"]),
                 described["temperature"],
                 described["left_out_accuracy"],
             )
 
 
-def _packed(name: str, rows: csr_matrix, lexicon: Lexicon) -> dict[str, np.ndarray]:
-    return {
-        f"{name}_idf": lexicon.weights,
-        f"{name}_values": rows.data,
-        f"{name}_columns": rows.indices,
-        f"{name}_rows": rows.indptr,
-    }
+def _likeness(left: np.ndarray, right: np.ndarray, settings: Settings) -> np.ndarray:
+    squares = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)[None, :]
+    return np.exp(-settings.gamma / 2 * np.maximum(squares - 2 * left @ right.T, 0))
 
 
-def _unpacked(name: str, arrays: Mapping[str, np.ndarray], width: int) -> csr_matrix:
-    parts = arrays[f"{name}_values"], arrays[f"{name}_columns"], arrays[f"{name}_rows"]
-    return csr_matrix(parts, shape=(len(parts[2]) - 1, width))
-
-
-def _kernel(left: Points, right: Points, settings: Settings) -> np.ndarray:
-    distance = (
-        (left.vectors**2).sum(axis=1)[:, None]
-        + (right.vectors**2).sum(axis=1)[None, :]
-        - 2 * left.vectors @ right.vectors.T
-    )
-    kernel = np.exp(-settings.gamma / 2 * np.maximum(distance, 0))
-    kernel += settings.surface * (left.written @ right.written.T).toarray()
-    kernel += settings.sound * (left.spoken @ right.spoken.T).toarray()
-    return kernel
+def _inverse(kernel: np.ndarray) -> np.ndarray:
+    """Inverse of a symmetric positive definite matrix, in half the work of a general one."""
+    factor, failed = dpotrf(kernel, lower=1, overwrite_a=1)
+    lower, failed_too = dpotri(factor, lower=1, overwrite_c=1)
+    if failed or failed_too:
+        raise ValueError("the kernel is not positive definite: raise ridge")
+    return np.tril(lower) + np.tril(lower, -1).T
 
 
 def _left_out(

@@ -9,6 +9,7 @@ from actions.doubts import note
 from actions.handoff import Reason, hand_off
 from actions.quoting import LAST_ARTICLE, article_for, quote
 from actions.screening import Screened
+from kb.followup import leans
 
 _WANTS_MORE = re.compile(r"详细|具体(说|讲)|全文|依据")
 
@@ -25,7 +26,8 @@ class Answer(Screened):
         if wants_more and not found.confident and len(ctx.turn.text) <= 12 and ctx.turn.slot(LAST_ARTICLE):
             article = ctx.services.kb.get(str(ctx.turn.slot(LAST_ARTICLE)))
         if article is not None:
-            return await quote(ctx, article, full=wants_more)
+            again = leans(ctx.turn.text) and article.id == ctx.turn.slot(LAST_ARTICLE)
+            return await quote(ctx, article, full=wants_more or again)
         await note(ctx, "unanswered")
         if not found.hits:
             return await hand_off(ctx, Reason.NO_ARTICLE, "这个问题我答不准，请人工来答。")

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from rasa_sdk.events import SlotSet
 
 from actions.core import Bubble, Button, Context, Reply
 from actions.facts import ArticleFact
 from actions.handoff import Reason, open_ticket, queue_words
+from kb.followup import leans
 from kb.model import Article
 from kb.search import SearchResult
 
 LAST_ARTICLE = "last_article"
-STRONG = 0.8
+LAST_QUESTION = "last_question"
+"""What was asked when an article was last quoted; a follow-up is understood with it."""
+STRONG = 0.93
 """Certainty of a search from which its hit wins over the article that answers the intent by default."""
+_REMEMBERED = 120
+"""Characters kept of a question."""
 _ONLY_WHEN_TAKEN = frozenset({"measures-taken"})
 """Articles for those who say that measures were taken; the rest get the general one."""
 
@@ -24,11 +31,30 @@ def strongest(found: SearchResult, at_least: float = 0.0) -> Article | None:
     return next((h.article for h in found.hits if h.article.id not in _ONLY_WHEN_TAKEN), None)
 
 
+async def find(ctx: Context) -> SearchResult:
+    """Search for what was said; a follow-up is searched together with the question answered last."""
+    before = ctx.turn.slot(LAST_QUESTION)
+    return await asyncio.to_thread(
+        ctx.services.kb.search_after, ctx.turn.text, str(before) if before else None
+    )
+
+
 async def article_for(ctx: Context, intent: str | None = None) -> tuple[Article | None, SearchResult]:
-    """The article for what was said: a strong hit, else the intent's own, else a weaker hit."""
-    found = await ctx.services.search(ctx.turn.text)
+    """The article for what was said: a strong hit, else the intent's own, else a weaker hit.
+
+    A follow-up goes with the question before it, whatever intent its few words look like.
+    """
+    found = await find(ctx)
+    if leans(ctx.turn.text) and ctx.turn.slot(LAST_QUESTION) and (article := strongest(found)):
+        return article, found
     default = ctx.services.kb.by_intent(intent or ctx.turn.intent)
     return strongest(found, STRONG) or default or strongest(found), found
+
+
+def _asked(ctx: Context) -> str:
+    """The question an answer stands for: a follow-up's together with what it followed."""
+    text, before = ctx.turn.text, ctx.turn.slot(LAST_QUESTION)
+    return f"{before}，{text}"[-_REMEMBERED:] if before and leans(text) else text[:_REMEMBERED]
 
 
 async def quote(ctx: Context, article: Article, *, full: bool = False) -> Reply:
@@ -42,7 +68,7 @@ async def quote(ctx: Context, article: Article, *, full: bool = False) -> Reply:
                 (ArticleFact(article.id),),
             ),
         ),
-        (SlotSet(LAST_ARTICLE, article.id),),
+        (SlotSet(LAST_ARTICLE, article.id), SlotSet(LAST_QUESTION, _asked(ctx))),
     )
     if not article.handoff:
         return reply

@@ -13,6 +13,8 @@ from kb.loader import KB_ROOT, KnowledgeError, article_files, load_article, load
 from kb.model import Article, Citation, Law
 
 MAX_SHORT = 90
+MIN_BODY = 60
+"""Characters of the full form; below that it says no more than the spoken one."""
 MIN_QUESTIONS = 6
 
 _SPEAKABLE = re.compile(r"[\u4e00-\u9fff0-9A-Za-z，。？！、；：“”《》]+")
@@ -84,6 +86,10 @@ def _check_text(article: Article, forbidden: Sequence[re.Pattern[str]]) -> Itera
     if not _SPEAKABLE.fullmatch(article.short):
         odd = sorted({c for c in article.short if not _SPEAKABLE.fullmatch(c)})
         yield "short", f"characters a voice would stumble on: {' '.join(map(repr, odd))}"
+    if not article.short.endswith(("。", "！", "？")):
+        yield "short", "must end as a spoken sentence does"
+    if len(article.body) < MIN_BODY or article.body == article.short:
+        yield "body", f"{len(article.body)} characters, at least {MIN_BODY}, and more than the short form"
     for number, line in enumerate(article.body.splitlines(), start=1):
         if _NOT_LITE.search(line):
             yield "body", f"line {number}: only paragraphs and '- ' lists: {line.strip()[:40]}"

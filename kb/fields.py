@@ -16,8 +16,9 @@ import yaml
 
 from kb.loader import KB_ROOT, KnowledgeError
 
-ELSEWHERE, OTHER_TAX, OURS, SHARED = "elsewhere", "other_tax", "ours", "shared"
-_FIELDS = (ELSEWHERE, OTHER_TAX, OURS, SHARED)
+ELSEWHERE = "elsewhere"
+_PLAIN = ("other_tax", "orders", "ours", "shared")
+_FIELDS = (ELSEWHERE, *_PLAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Scan:
 
     elsewhere: tuple[str, ...]
     other_tax: tuple[str, ...]
+    orders: tuple[str, ...]
     ours: tuple[str, ...]
     shared: tuple[str, ...]
 
@@ -34,10 +36,10 @@ class Fields:
     """Finds the words of ``fields.yml`` in a text: the longest at each place, none inside another."""
 
     def __init__(self, lists: Mapping[str, tuple[str, ...]]) -> None:
-        """``lists``: words of each of the four lists."""
+        """``lists``: words of each of the five fields."""
         self._field = {word: field for field, words in lists.items() for word in words}
         # A lone 税 is ours; within a listed word it belongs to that word.
-        self._field.setdefault("税", OURS)
+        self._field.setdefault("税", "ours")
         longest_first = sorted(self._field, key=len, reverse=True)
         self._word = re.compile("|".join(re.escape(word) for word in longest_first))
 
@@ -62,8 +64,10 @@ def load_fields(root: Path = KB_ROOT) -> Fields:
     if not isinstance(kinds, dict):
         raise KnowledgeError(file, ELSEWHERE, "must be a mapping of kinds")
     lists = {
-        ELSEWHERE: tuple(w for kind, words in kinds.items() for w in _words(file, f"{ELSEWHERE}.{kind}", words)),
-        **{field: _words(file, field, values[field]) for field in (OTHER_TAX, OURS, SHARED)},
+        ELSEWHERE: tuple(
+            w for kind, words in kinds.items() for w in _words(file, f"{ELSEWHERE}.{kind}", words)
+        ),
+        **{field: _words(file, field, values[field]) for field in _PLAIN},
     }
     seen: set[str] = set()
     for field, words in lists.items():

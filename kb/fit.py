@@ -9,7 +9,7 @@ hold-out sets are never read. Deterministic.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
@@ -36,7 +36,7 @@ MISRANKED_WEIGHT = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One question: its features, whether the best article answers it, what it counts, the part it belongs to."""
+    """One question: its features, whether the best article answers it, and what it counts."""
 
     features: Features
     right: bool
@@ -146,3 +146,23 @@ def collect(embedder: Embedder, root: Path = KB_ROOT) -> tuple[list[Case], list[
     memo, gate = _Memo(embedder), load_gate(root)
     base = KnowledgeBase.load(root, embedder=memo)
     return dev_cases(base, load_set(root / "eval" / "dev.yml")), list(left_out_cases(root, memo, gate))
+
+
+def main() -> None:
+    """``python -m kb.fit [--threshold 0.8]``: fit, write, and print what cross-validation promises."""
+    parser = argparse.ArgumentParser(description="知识库“答不答”的权重：重新拟合并写入 kb/gate.yml")
+    parser.add_argument("--threshold", type=float, default=load_gate().threshold)
+    threshold = parser.parse_args().threshold
+    dev, rest = collect(E5Embedder())
+    has_article = set(load_set(KB_ROOT / "eval" / "dev.yml").answerable)
+    likely = cross_validated(dev, rest, threshold)
+    known = [(c, p) for c, p in zip(dev, likely, strict=True) if c.question in has_article]
+    none = [p for c, p in zip(dev, likely, strict=True) if c.question not in has_article]
+    answered = sum(c.right and p >= threshold for c, p in known) / max(len(known), 1)
+    wrong = sum(p >= threshold for p in none) / max(len(none), 1)
+    write(fit([*dev, *rest], threshold))
+    print(f"交叉验证：有答案的答对 {answered:.1%}，没有答案却答 {wrong:.1%}（{len(known)}、{len(none)} 问）")
+
+
+if __name__ == "__main__":
+    main()

@@ -25,21 +25,19 @@ class Features:
     score: float
     """Of the best article: whitened cosine plus BM25."""
     bm25: float
-    """Of the best article."""
+    """Of the best article alone: words of being late are shared by every debt, so they weigh less than meaning."""
     rival_lead: float
     """Score of the best article less that of the best decoy topic."""
     margin: float
     """Score of the best article less that of the next one that it does not name as related."""
-    nearest: float
-    """Similarity to the nearest single question of the best article."""
     nearest_lead: float
-    """That less the similarity to the nearest single question of any decoy topic."""
+    """Similarity to the nearest single question of the best article less that to any decoy topic's."""
     side: float
     """Which side of the border between all articles and all decoys its meaning lies on; positive is ours."""
     letters: float
     """The same for its letters."""
     unknown: float
-    """Share of the text's rare words that no article uses."""
+    """Share of the text's rare words that no article uses; 0 where it names something of tax."""
     elsewhere: float
     """Names a debt, paper or office of others, and nothing of tax."""
     elsewhere_beside: float
@@ -48,8 +46,8 @@ class Features:
     """Names a matter of tax that is not arrears, and no word of being late."""
     other_tax_late: float
     """Names one beside a word of being late."""
-    nothing_ours: float
-    """Has neither a word of tax nor one of being late."""
+    orders: float
+    """Tells the machine to leave its work, whatever else it says."""
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
@@ -57,15 +55,16 @@ class Features:
         return tuple(field.name for field in fields(cls))
 
 
-def field_features(scan: Scan) -> dict[str, float]:
-    """The features that come from the word lists."""
+def field_features(scan: Scan, unknown: float) -> dict[str, float]:
+    """The features that come from the word lists, and from the share of unknown words beside them."""
     ours, late = bool(scan.ours), bool(scan.shared)
     return {
+        "unknown": 0.0 if ours else unknown,
         "elsewhere": float(bool(scan.elsewhere) and not ours),
         "elsewhere_beside": float(bool(scan.elsewhere) and ours),
         "other_tax": float(bool(scan.other_tax) and not late),
         "other_tax_late": float(bool(scan.other_tax) and late),
-        "nothing_ours": float(not ours and not late),
+        "orders": float(bool(scan.orders)),
     }
 
 
@@ -112,4 +111,6 @@ def load_gate(root: Path = KB_ROOT) -> Gate:
             raise KnowledgeError(file, str(name), "must be a number")
     if not 0 < values["threshold"] < 1:
         raise KnowledgeError(file, "threshold", "must lie between 0 and 1")
-    return Gate({str(k): float(v) for k, v in weights.items()}, float(values["bias"]), float(values["threshold"]))
+    return Gate(
+        {str(k): float(v) for k, v in weights.items()}, float(values["bias"]), float(values["threshold"])
+    )

@@ -10,7 +10,7 @@ answer is decided apart from the ranking, by :mod:`kb.gate`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from kb.bm25 import Bm25
 from kb.border import Border, Letters
 from kb.embed import E5Embedder, Embedder, embed_cached, unit
 from kb.fields import Fields, load_fields
+from kb.followup import asks_why, leans, without_lead
 from kb.gate import Features, Gate, field_features, load_gate
 from kb.loader import KB_ROOT, KnowledgeError, load_articles, load_laws
 from kb.model import Article, Law
@@ -30,6 +31,11 @@ from kb.text import Words
 SHRINKAGE = 0.5
 
 _LONGEST_QUERY = 200
+_LONGEST_BEFORE = 120
+_STRANGE = 0.5
+"""Share of unknown words from which a follow-up speaks of something else."""
+_OWN_SHARE = 0.5
+"""What a follow-up's own words count in choosing the article, beside the same words after the question before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,31 @@ class _Space:
         return unit(np.asarray((vectors - self.mean) @ self.transform, dtype=np.float32))
 
 
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """A text seen from the index: an entry each for every article, then for every decoy topic; the rest of the text."""
+
+    cosine: NDArray[np.float32]
+    bm25: NDArray[np.float64]
+    nearest: NDArray[np.float32]
+    side: float
+    letters: float
+    named: Mapping[str, float]
+
+    @property
+    def score(self) -> NDArray[np.float64]:
+        return self.cosine + self.bm25
+
+    def mixed(self, other: _Sight, share: float) -> _Sight:
+        """``share`` of this one's resemblances beside ``other``'s; which field is spoken of is left to ``other``."""
+        return replace(
+            other,
+            cosine=share * self.cosine + (1 - share) * other.cosine,
+            bm25=share * self.bm25 + (1 - share) * other.bm25,
+            nearest=share * self.nearest + (1 - share) * other.nearest,
+        )
+
+
 class KnowledgeBase:
     """Articles with lookup by id, by intent and by question. Build it with ``load``; then read-only."""
 
@@ -95,7 +126,7 @@ class KnowledgeBase:
         cut = [words.cut(" ".join((*g, s))) for g, s in zip(groups, spoken, strict=True)]
         self._bm25 = Bm25(cut)
         self._letter_bm25 = Bm25(
-            [words.letters(" ".join((*g, s))) for g, s in zip(groups, spoken, strict=True)]
+            [words.letters(words.canonical(" ".join((*g, s)))) for g, s in zip(groups, spoken, strict=True)]
         )
         count = len(self.articles)
         self._vocabulary = frozenset(
@@ -112,7 +143,7 @@ class KnowledgeBase:
         self._centres = unit(_means(self._points, self._owner, len(groups)))
         self._starts = np.searchsorted(self._owner, np.arange(len(groups)))
         self._border = Border(self._points, own)
-        self._letters = Letters([words.letters(text) for text in texts], own)
+        self._letters = Letters([words.letters(words.canonical(text)) for text in texts], own)
         self._near = tuple(
             np.array(
                 [o is article or o.id in article.related or article.id in o.related for o in self.articles]
@@ -159,35 +190,70 @@ class KnowledgeBase:
     def search(self, query: str, limit: int = 3) -> SearchResult:
         """Best ``limit`` articles for ``query`` (longer than 200 characters is cut). Blank or wordless text
         finds nothing."""
+        sight = self._see(query)
+        return self._judge(sight, limit) if sight and limit > 0 else SearchResult((), False, 0.0)
+
+    def search_after(self, query: str, before: str | None, limit: int = 3) -> SearchResult:
+        """Search a question as it was meant after ``before``, the last one answered.
+
+        A follow-up (:mod:`kb.followup`) of familiar words is looked at alone and together with ``before``. One that
+        names another field or an unknown thing, one that is an answerable question of its own, and every full
+        question, is searched alone.
+        """
+        alone = self.search(query, limit)
+        if not before or not leans(query) or alone.features is None:
+            return alone
+        scan = self._fields.scan(query.lower())
+        words = self._words.cut(without_lead(query))
+        if scan.elsewhere or scan.orders or self._words.unknown_share(words, self._vocabulary) > _STRANGE:
+            return alone
+        if alone.confident and (scan.ours or scan.shared):
+            return alone
+        own, joined = self._see(query), self._see(f"{before[-_LONGEST_BEFORE:]}，{query}")
+        if own is None or joined is None:
+            return alone
+        share = 0.0 if asks_why(query) else _OWN_SHARE
+        together = self._judge(own.mixed(joined, share), limit)
+        return together if together.confident else alone
+
+    def _see(self, query: str) -> _Sight | None:
         text = " ".join(query.split())[:_LONGEST_QUERY]
-        words = self._words.cut(text)
-        if not words or limit < 1:
-            return SearchResult((), False, 0.0)
+        canonical = self._words.canonical(text)
+        words = self._words.cut_canonical(canonical)
+        if not words:
+            return None
         point = self._space.project(self._embedder.embed([text]))[0]
-        cosine = self._centres @ point
-        letters = self._words.letters(text)
-        bm25 = self._bm25.scores(words) + self._letter_bm25.scores(letters)
-        alike = self._points @ point
-        nearest = np.maximum.reduceat(alike, self._starts)
-        score = cosine + bm25
-        count = len(self.articles)
+        letters = self._words.letters(canonical)
+        # Not ``@``: BLAS wakes its threads for it, and on a busy machine waits for them.
+        alike = np.einsum("ij,j->i", self._points, point)
+        own = self._fields.scan(f"{text.lower()} {canonical}")
+        return _Sight(
+            cosine=np.einsum("ij,j->i", self._centres, point),
+            bm25=self._bm25.scores(words) + self._letter_bm25.scores(letters),
+            nearest=np.maximum.reduceat(alike, self._starts),
+            side=self._border.side(alike),
+            letters=self._letters.side(letters),
+            named=field_features(own, self._words.unknown_share(words, self._vocabulary)),
+        )
+
+    def _judge(self, sight: _Sight, limit: int) -> SearchResult:
+        score, count = sight.score, len(self.articles)
         order = np.argsort(-score[:count], kind="stable")[:limit]
         hits = tuple(
-            Hit(self.articles[i], float(score[i]), float(bm25[i]), float(cosine[i])) for i in map(int, order)
+            Hit(self.articles[i], float(score[i]), float(sight.bm25[i]), float(sight.cosine[i]))
+            for i in map(int, order)
         )
         best = int(order[0])
         others = score[:count][~self._near[best]]
         features = Features(
             score=float(score[best]),
-            bm25=float(bm25[best]),
+            bm25=float(sight.bm25[best]),
             rival_lead=float(score[best] - score[count:].max(initial=-1.0)),
             margin=float(score[best] - others.max(initial=-1.0)),
-            nearest=float(nearest[best]),
-            nearest_lead=float(nearest[best] - nearest[count:].max(initial=-1.0)),
-            side=self._border.side(alike),
-            letters=self._letters.side(letters),
-            unknown=self._words.unknown_share(words, self._vocabulary),
-            **field_features(self._fields.scan(f"{text.lower()} {self._words.canonical(text)}")),
+            nearest_lead=float(sight.nearest[best] - sight.nearest[count:].max(initial=-1.0)),
+            side=sight.side,
+            letters=sight.letters,
+            **sight.named,
         )
         certainty = self._gate.probability(features)
         return SearchResult(

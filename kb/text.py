@@ -57,16 +57,21 @@ class Words:
 
     def cut(self, text: str) -> list[str]:
         """Search words of ``text``; long words also give their parts. Punctuation and emoji give none."""
-        return [word for word in self._tokenizer.cut_for_search(self.canonical(text)) if _WORD.search(word)]
+        return self.cut_canonical(self.canonical(text))
 
-    def letters(self, text: str) -> list[str]:
-        """Characters and pairs of characters of ``text``, which survive a misheard or misspelt word."""
-        plain = "".join(_WORD.findall(self.canonical(text)))
+    def cut_canonical(self, canonical: str) -> list[str]:
+        """:meth:`cut` for text that is canonical already."""
+        return [word for word in self._tokenizer.cut_for_search(canonical) if _WORD.search(word)]
+
+    @staticmethod
+    def letters(canonical: str) -> list[str]:
+        """Characters and pairs of characters of canonical text, which survive a misheard or misspelt word."""
+        plain = "".join(_WORD.findall(canonical))
         return [*plain, *(plain[i : i + 2] for i in range(len(plain) - 1))]
 
     def unknown_share(self, words: Sequence[str], known: Set[str]) -> float:
-        """Share 0..1 of ``words`` not in ``known``, the rarer in ordinary Chinese the heavier."""
-        weights = {word: self._rarity(word) for word in words}
+        """Share 0..1 of ``words`` of two letters and more not in ``known``, the rarer in ordinary Chinese the heavier."""
+        weights = {word: self._rarity(word) for word in words if len(word) > 1}
         total = sum(weights.values())
         return sum(weight for word, weight in weights.items() if word not in known) / total if total else 0.0
 

@@ -446,6 +446,23 @@ class HandoffTicket(Base):
     )
 
 
+class ArticleFeedback(Base):
+    """Whether an answer quoted from an article helped; one vote a bubble, the last one counts.
+
+    ``question`` is what was asked, as the message table holds it: numbers taken out.
+    """
+
+    __tablename__ = "article_feedback"
+
+    id: Mapped[uuid.UUID] = _id()
+    conversation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("conversation.id"), index=True)
+    message_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("message.id"), unique=True)
+    article_id: Mapped[str] = mapped_column(String(80))
+    helpful: Mapped[bool] = mapped_column(Boolean)
+    question: Mapped[str]
+    voted_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
+
+
 class AuditEvent(Base):
     """One link of the append-only chain: ``hash`` covers the row and ``prev_hash``; a trigger forbids change."""
 

@@ -58,7 +58,7 @@ h2{margin:0;font-size:1.05em;line-height:1.35;font-weight:600}
 .sub{margin:0;font-size:.82em;line-height:1.35;color:var(--soft)}
 header button{border-radius:8px;font-weight:600;flex:none;display:grid;place-items:center}
 header button:hover,.clip:hover{background:#e4e6e8}
-header button[aria-pressed=true]{background:#d8ebe2;color:var(--brand)}
+button[aria-pressed=true]{background:#d8ebe2;color:var(--brand)}
 .note{padding:.4em 1em;background:#fff4d6;color:#5c4300;font-size:.88em;text-align:center}
 .note:empty{display:none}
 .mid{position:relative;flex:1;min-height:0;display:flex}
@@ -93,6 +93,8 @@ tfoot :is(th,td){font-weight:700;border-top:2px solid #b9bec4;white-space:normal
 .links a,.links span{display:flex;align-items:center;min-height:44px;padding:.35em .75em;color:#0a4fa3;overflow-wrap:anywhere}
 .links span{color:var(--soft)}
 .cite{margin:0;font-size:.8em;color:var(--soft);overflow-wrap:anywhere}
+.vote{font-size:.8em;color:var(--soft)}
+.vote button{border-radius:8px}
 .quick{display:flex;flex-wrap:wrap;gap:.5em;margin:.4em 0 .2em 2.95em}
 .quick:empty{display:none}
 .pill{border:1.5px solid var(--brand);border-radius:22px;padding:.3em 1em;background:#fff;color:var(--brand);text-align:left;overflow-wrap:anywhere;line-height:1.3;max-width:100%}
@@ -248,7 +250,7 @@ class ShuilingChat extends HTMLElement {
     this.#build();
   }
 
-  // ---- public -----------------------------------------------------------------------------------------------
+  // ---- public -----
 
   /** Opens the window and moves the focus into it. */
   open() {
@@ -313,7 +315,7 @@ class ShuilingChat extends HTMLElement {
     else if (this.isConnected) this.#show(this.#wantFocus);
   }
 
-  // ---- building -----------------------------------------------------------------------------------------------
+  // ---- building -----
 
   #title() {
     return this.getAttribute('title') || '税铃 · 税务智能助手';
@@ -427,7 +429,7 @@ class ShuilingChat extends HTMLElement {
     (matchMedia('(pointer:coarse)').matches ? this.#ui.log : this.#ui.input).focus({ preventScroll: true });
   }
 
-  // ---- rows -----------------------------------------------------------------------------------------------------
+  // ---- rows -----
 
   #item(sender, ord, at, ...body) {
     const time = el('time', { class: 'time' });
@@ -564,7 +566,10 @@ class ShuilingChat extends HTMLElement {
     } else {
       const blocks = this.#blocks(m.custom);
       item = this.#item(sender, id, at, ...(text ? [el('div', { class: 'b', text })] : []), ...blocks);
-      if (sender === 'bot') item.buttons = list(m.buttons);
+      if (sender === 'bot') {
+        item.buttons = list(m.buttons);
+        if (m.custom?.kind === 'citations') item.row.lastChild.append(this.#votes(id));
+      }
       item.upload = blocks.some((b) => b.classList.contains('pick'));
       item.row.classList.toggle('wide', blocks.some((b) => b.classList.contains('table')));
       if (sender !== 'taxpayer') this.#typing(false);
@@ -573,6 +578,22 @@ class ShuilingChat extends HTMLElement {
     this.#place(item);
     this.#markRead();
     this.dispatchEvent(new CustomEvent('shuiling:message', { detail: m, bubbles: true, composed: true }));
+  }
+
+  #votes(id) {
+    const keys = ['👍 有帮助', '👎 没帮助'].map((text, i) =>
+      el('button', { type: 'button', text, 'aria-pressed': 'false', onclick: async () => {
+        try {
+          const res = await fetch(`${this.#base()}/chat/feedback`, {
+            method: 'POST',
+            headers: { Authorization: `Bearer ${this.#token}`, 'Content-Type': 'application/json' },
+            body: JSON.stringify({ message_id: id, helpful: !i }),
+          });
+          if (!res.ok) throw res;
+          keys.forEach((key, j) => key.setAttribute('aria-pressed', String(i === j)));
+        } catch { this.#remark('没有记下，请再点一次'); }
+      } }));
+    return el('div', { class: 'vote', role: 'group', 'aria-label': '评价' }, ...keys);
   }
 
   // History pouring in is not news: announce again once it has settled.
@@ -607,7 +628,7 @@ class ShuilingChat extends HTMLElement {
     launch.setAttribute('aria-label', n ? `打开税务咨询，${n} 条未读消息` : '打开税务咨询');
   }
 
-  // ---- speaking -------------------------------------------------------------------------------------------------
+  // ---- speaking -----
 
   #typed() {
     const { input, count } = this.#ui;
@@ -674,7 +695,7 @@ class ShuilingChat extends HTMLElement {
     if (held) this.#focus();
   }
 
-  // ---- files ------------------------------------------------------------------------------------------------------
+  // ---- files -----
 
   async #files(files) {
     for (const file of files) {
@@ -724,7 +745,7 @@ class ShuilingChat extends HTMLElement {
     });
   }
 
-  // ---- connection -----------------------------------------------------------------------------------------------
+  // ---- connection -----
 
   #base() {
     try {

@@ -1,8 +1,8 @@
-"""``shuiling kb``: check the articles, search them, measure the search."""
+"""``shuiling kb``: check the articles, search them, measure the search, hear what did not help."""
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,6 +43,7 @@ def check_articles(
 def search_articles(
     question: Annotated[str, typer.Argument(help="要检索的问题")],
     limit: Annotated[int, typer.Option(min=1, max=20, help="显示几条")] = 3,
+    explain: Annotated[bool, typer.Option("--explain", help="显示“答不答”由什么决定")] = False,
 ) -> None:
     """Exit codes: 0 confident, 1 not sure or nothing found."""
     base = _load()
@@ -50,6 +51,9 @@ def search_articles(
     for hit in result.hits:
         typer.echo(f"{hit.score:6.3f}  bm25 {hit.bm25:.3f}  cosine {hit.cosine:+.3f}  {hit.article.id}")
         typer.echo(f"        {hit.article.title}")
+    if explain:
+        for name, odds in sorted(result.odds.items(), key=lambda item: item[1]):
+            typer.echo(f"{odds:+6.2f}  {name}")
     if not result.confident:
         typer.echo(f"没有把握（{result.certainty:.2f}）。", err=True)
         raise typer.Exit(1)
@@ -83,6 +87,46 @@ def measure(
     if misses:
         for question, found, certainty in figures.misses:
             typer.echo(f"{certainty:6.2f}  {found}  {question}")
+
+
+@kb_app.command("feedback", help="哪些条目没帮上忙：按“没帮助”的比例排列，附当时的问题。")
+def feedback(
+    days: Annotated[int, typer.Option(min=1, max=3650, help="最近多少天")] = 30,
+    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON")] = False,
+) -> None:
+    """A line an article, the least helpful first, with what was asked; ``--json``: a list of objects."""
+    import json
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from gateway.cli.database import with_session
+    from store.feedback import ArticleVotes, by_article
+
+    settings = load_settings()
+
+    async def read(session: AsyncSession) -> list[ArticleVotes]:
+        return await by_article(session, datetime.now(UTC) - timedelta(days=days))
+
+    votes = with_session(settings, read)
+    if as_json:
+        listed = [
+            {
+                "article_id": v.article_id,
+                "helpful": v.helpful,
+                "unhelpful": v.unhelpful,
+                "unhelpful_share": round(v.unhelpful_share, 4),
+                "questions": list(v.questions),
+            }
+            for v in votes
+        ]
+        typer.echo(json.dumps(listed, ensure_ascii=False, indent=2))
+        return
+    if not votes:
+        typer.echo(f"最近 {days} 天没有评价。")
+    for v in votes:
+        typer.echo(f"{v.unhelpful_share:4.0%}  没帮助 {v.unhelpful}  有帮助 {v.helpful}  {v.article_id}")
+        for question in v.questions:
+            typer.echo(f"        {question}")
 
 
 def _day(text: str | None) -> date:

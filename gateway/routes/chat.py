@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, HTTPException, Query, Request, Response, WebSocket
 from fastapi.websockets import WebSocketDisconnect
+from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import selectinload
@@ -27,6 +28,7 @@ from chat.incoming import BadMessage, clean
 from chat.ports import Answer
 from chat.uploads import MAX_FILES, Stored, UploadRefused
 from gateway.parts import Parts, PartsDep, address
+from store.feedback import vote
 from store.models import Bill, Conversation, DeferralApplication, DeferralMaterial
 from tax.deferral import Ground, Status
 
@@ -244,6 +246,30 @@ async def _stored(parts: Parts, request: Request) -> Stored:
 async def _chunks(file: StarletteUpload) -> AsyncIterator[bytes]:
     while chunk := await file.read(256 * 1024):
         yield chunk
+
+
+class Vote(BaseModel):
+    """Whether the answer in one bubble helped."""
+
+    message_id: int = Field(ge=1, lt=2**62)
+    helpful: bool
+
+
+@router.post("/chat/feedback", status_code=204)
+async def feedback(
+    parts: PartsDep, said: Vote, authorization: Annotated[str | None, Header()] = None
+) -> Response:
+    """Take the vote on an answer quoted from an article; voting again changes it."""
+    token = _token(authorization)
+    async with parts.sessions() as session, session.begin():
+        conversation = await threads.by_token(session, token) if token else None
+        if conversation is None:
+            raise HTTPException(401, "会话已失效，请刷新页面再试。")
+        if not parts.message_rate.allow(str(conversation.id)):
+            raise HTTPException(429, TOO_FAST)
+        if not await vote(session, conversation.id, said.message_id, said.helpful):
+            raise HTTPException(404, "没有找到这条回答。")
+    return Response(status_code=204)
 
 
 @router.get("/chat/documents/{application_id}.pdf")

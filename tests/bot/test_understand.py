@@ -68,7 +68,7 @@ def test_understands(
     assert answer["intent"] in ([intent] if isinstance(intent, str) else intent)
     assert answer["entities"] == entities
     assert 0 < answer["confidence"] <= 1
-    assert set(answer) == {"text", "intent", "confidence", "entities"}
+    assert set(answer) == {"text", "intent", "primary", "confidence", "entities"}
 
 
 @pytest.mark.model

@@ -31,7 +31,7 @@ related: [{related}]
 第一段。
 
 - 一点
-- 两点
+- 两点，把第一点没有说完的地方再说清楚一些，让人读完以后知道自己可以怎么做，也知道不清楚的时候可以去问谁，依据在哪里可以查到
 """
 
 Spoil = Callable[[str, str, str], None]
@@ -52,7 +52,15 @@ def article_text(
 def small_kb(tmp_path: Path) -> Path:
     root = tmp_path / "kb"
     (root / "articles").mkdir(parents=True)
-    for name in ("laws.yml", "forbidden.txt", "terms.txt", "synonyms.txt", "decoys.yml"):
+    for name in (
+        "laws.yml",
+        "forbidden.txt",
+        "terms.txt",
+        "synonyms.txt",
+        "decoys.yml",
+        "fields.yml",
+        "gate.yml",
+    ):
         shutil.copy(KB_ROOT / name, root / name)
     texts = {
         "fee": article_text("fee", related="defer", intents="ask_late_fee_rule"),

@@ -24,7 +24,10 @@ def test_an_article_comes_back_whole(small_kb: Path) -> None:
     assert article.citations[0].effective == date(2001, 5, 1)
     assert article.review_by == date(2027, 5, 31)
     assert article.handoff is False
-    assert article.body == "第一段。\n\n- 一点\n- 两点"
+    assert (
+        article.body
+        == "第一段。\n\n- 一点\n- 两点，把第一点没有说完的地方再说清楚一些，让人读完以后知道自己可以怎么做，也知道不清楚的时候可以去问谁，依据在哪里可以查到"
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,7 +49,11 @@ def test_an_article_comes_back_whole(small_kb: Path) -> None:
         ("related: [defer]", "related: [defer]\nhandoff: maybe", "handoff"),
         ("id: fee", "id: Fee One", "id"),
         ("id: fee", "id: another", "id"),
-        ("第一段。\n\n- 一点\n- 两点", "", "body"),
+        (
+            "第一段。\n\n- 一点\n- 两点，把第一点没有说完的地方再说清楚一些，让人读完以后知道自己可以怎么做，也知道不清楚的时候可以去问谁，依据在哪里可以查到",
+            "",
+            "body",
+        ),
         ("---\nid", "id", "front matter"),
         ("intents: [", "intents: [[", "front matter"),
     ],

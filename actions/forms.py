@@ -42,7 +42,9 @@ QUESTIONS = frozenset(
 )  # fmt: skip
 """Things one may ask or want in the middle of a form, unless the form says they answer it."""
 
-_TAKES_BACK = re.compile(r"^(哎|啊|等等|等下|那个)*[，、\s]*(不对|不是|唔系|勿是|毋是|错了|(说|讲|填|写|打|记|搞)错)")
+_TAKES_BACK = re.compile(
+    r"^(哎|啊|等等|等下|那个)*[，、\s]*(不对|不是|唔系|勿是|毋是|错了|(说|讲|填|写|打|记|搞)错)"
+)
 _LONGEST_NO = 5
 """Characters of a no that declines to tell anything (不用了); a longer one may be the story itself."""
 _QUESTION_MARKS = re.compile(r"[?？]|吗|呢$|什么|怎么|咋|啥|多少|为何|为什么|能不能|可不可以|几时|哪")

@@ -46,7 +46,9 @@ _DOTTED = re.compile(r"(?<![\dA-Za-z\-/.])(\d{1,2})(\.)(\d{1,2})[日号]")
 _MONTH_DAY = re.compile(
     rf"(?:{_YEAR})?(?<![\d零一二三四五六七八九十第./\-])(?<!正)(?<!腊)(?<!闰){_MONTH}月(?:份)?的?{_DAY}(?:[日号](?![线楼文令])|{_BARE_END})"
 )
-_MONTH_EDGE = re.compile(rf"(?:{_YEAR})?{_NO_LEAD}{_MONTH}月份?的?(?P<edge>底|末|初(?![一二三四五六七八九十])|中(?!旬))")
+_MONTH_EDGE = re.compile(
+    rf"(?:{_YEAR})?{_NO_LEAD}{_MONTH}月份?的?(?P<edge>底|末|初(?![一二三四五六七八九十])|中(?!旬))"
+)
 _SIDE_MONTH_DAY = re.compile(rf"{_SIDES}个?月的?{_DAY}(?:[日号]|{_BARE_END})")
 _SIDE_MONTH_EDGE = re.compile(rf"{_SIDES}个?月的?(?P<edge>底|末|初(?![一二三四五六七八九十])|中(?!旬))")
 _MONTH_EDGE_ALONE = re.compile(

@@ -71,7 +71,13 @@ def test_the_rejected_sum_is_marked_and_the_other_counts(wrong: int, right: int)
 
 @given(st.integers(1, 24))
 def test_counts_of_months(months: int) -> None:
-    for text in (f"{months}个月", f"{spoken(months)}个月", f"缓{spoken(months)}个月", f"延 {months} 个月", f"{months}個月"):
+    for text in (
+        f"{months}个月",
+        f"{spoken(months)}个月",
+        f"缓{spoken(months)}个月",
+        f"延 {months} 个月",
+        f"{months}個月",
+    ):
         found = [e.value for e in parse(text, TODAY) if e.kind == "duration"]
         assert found == [{"months": months}], text
 
@@ -91,7 +97,12 @@ def test_rates(part: int) -> None:
 
 @given(st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True))
 def test_telephones_read_out_digit_by_digit(number: str) -> None:
-    for signs in ("零一二三四五六七八九", "洞幺二三四五六拐八勾", "零幺二三四五六七八九", "〇一二三四五六七八九"):
+    for signs in (
+        "零一二三四五六七八九",
+        "洞幺二三四五六拐八勾",
+        "零幺二三四五六七八九",
+        "〇一二三四五六七八九",
+    ):
         said = "".join(signs[int(digit)] for digit in number)
         assert [e.value for e in parse(said, TODAY) if e.kind == "phone"] == [number], said
 

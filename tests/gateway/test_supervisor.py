@@ -116,7 +116,9 @@ async def test_a_hopeless_child_is_given_up_with_its_last_words(spec: Callable[.
     assert len(said) == 2
 
 
-async def test_a_missing_program_is_given_up_with_a_clear_word(spec: Callable[..., ChildSpec], tmp_path: Path) -> None:
+async def test_a_missing_program_is_given_up_with_a_clear_word(
+    spec: Callable[..., ChildSpec], tmp_path: Path
+) -> None:
     missing = ChildSpec("x", "测试进程", ("/nowhere/at-all",), {}, tmp_path, tmp_path / "x.log")
     async with supervising([]) as supervisor:
         supervisor.start(missing, quick(crashes=2))

@@ -49,7 +49,9 @@ def postmaster(stack: Stack) -> int:
 def test_rasa_and_the_gateway_come_back(own_stack: Stack) -> None:
     for kill, name in ((own_stack.kill_rasa, "rasa"), (own_stack.kill_gateway, "gateway")):
         dead = kill()
-        wait_until(lambda name=name, dead=dead: own_stack.child_pid(name) not in (0, dead), 30, f"a new {name}")  # type: ignore[misc]
+        wait_until(
+            lambda name=name, dead=dead: own_stack.child_pid(name) not in (0, dead), 30, f"a new {name}"
+        )  # type: ignore[misc]
         own_stack.wait_ready()
     assert fetch(f"{own_stack.rasa_url}/", 5)[0] == 200
 
@@ -100,7 +102,9 @@ def test_doctor_is_content_with_a_running_stack(own_stack: Stack) -> None:
         check=False,
     )
     rows = {line.split()[1]: line.split()[0] for line in done.stdout.splitlines() if len(line.split()) > 1}
-    assert [rows[part] for part in ("Rasa", "网关", "PostgreSQL", "数据表", "审计链", "语义模型")] == ["✓"] * 6
+    assert [rows[part] for part in ("Rasa", "网关", "PostgreSQL", "数据表", "审计链", "语义模型")] == [
+        "✓"
+    ] * 6
 
 
 @pytest.fixture

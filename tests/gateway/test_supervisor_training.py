@@ -42,7 +42,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     monkeypatch.setattr(training, "ROOT", root)
-    monkeypatch.setattr(training, "model_path", lambda s: s.models_dir / f"shuiling-{fingerprint(root)}.tar.gz")
+    monkeypatch.setattr(
+        training, "model_path", lambda s: s.models_dir / f"shuiling-{fingerprint(root)}.tar.gz"
+    )
     monkeypatch.setattr(training, "_component_cache", lambda: root / ".cache")
     rasa(root, monkeypatch, WRITES_A_MODEL)
     return root
@@ -114,7 +116,8 @@ def test_two_trainers_at_once_train_once(project: Path, monkeypatch: pytest.Monk
     settings = settings_of(project)
     found: list[Path] = []
     threads = [
-        threading.Thread(target=lambda: found.append(ensure_model(settings, lambda _: None))) for _ in range(2)
+        threading.Thread(target=lambda: found.append(ensure_model(settings, lambda _: None)))
+        for _ in range(2)
     ]
     for thread in threads:
         thread.start()

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from typer.testing import CliRunner
 
 from gateway.cli import kb as kb_cli
-from tests.gateway.conftest import Client, Gateway, client, gateway, kb, rasa, seeded_url  # noqa: F401
+from tests.gateway.conftest import Client
 
 pytestmark = pytest.mark.unit
 
@@ -46,7 +46,7 @@ def rows(url: str, message: int) -> list[Any]:
         return connection.execute(VOTES, (message,)).fetchall()
 
 
-def test_a_vote_is_kept_once_and_can_be_changed(client: Client, seeded_url: str) -> None:  # noqa: F811
+def test_a_vote_is_kept_once_and_can_be_changed(client: Client, seeded_url: str) -> None:
     header, answer = talk(seeded_url, client, "late-fee-rule", "滞纳金怎么算")
     for helpful in (True, True, False):
         voted = client.post("/chat/feedback", json={"message_id": answer, "helpful": helpful}, headers=header)
@@ -54,7 +54,7 @@ def test_a_vote_is_kept_once_and_can_be_changed(client: Client, seeded_url: str)
     assert rows(seeded_url, answer) == [("late-fee-rule", False, "滞纳金怎么算")]
 
 
-def test_only_ones_own_quoted_answers_can_be_voted_on(client: Client, seeded_url: str) -> None:  # noqa: F811
+def test_only_ones_own_quoted_answers_can_be_voted_on(client: Client, seeded_url: str) -> None:
     header, answer = talk(seeded_url, client, "late-fee-rule", "滞纳金怎么算")
     other, plain = talk(seeded_url, client, None, "你好")
     for who, message, status in (
@@ -71,14 +71,14 @@ def test_only_ones_own_quoted_answers_can_be_voted_on(client: Client, seeded_url
 @pytest.mark.parametrize(
     "body", [{}, {"message_id": 1}, {"message_id": "x", "helpful": True}, {"message_id": -1, "helpful": 1}]
 )
-def test_a_malformed_vote_is_refused(client: Client, body: dict[str, Any]) -> None:  # noqa: F811
+def test_a_malformed_vote_is_refused(client: Client, body: dict[str, Any]) -> None:
     header = {"Authorization": f"Bearer {client.post('/chat/sessions').json()['token']}"}
     assert client.post("/chat/feedback", json=body, headers=header).status_code == 422
 
 
 def test_the_list_begins_with_what_helped_least(
-    client: Client,  # noqa: F811
-    seeded_url: str,  # noqa: F811
+    client: Client,
+    seeded_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for article, question, helpful in (

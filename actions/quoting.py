@@ -42,12 +42,15 @@ async def find(ctx: Context) -> SearchResult:
 async def article_for(ctx: Context, intent: str | None = None) -> tuple[Article | None, SearchResult]:
     """The article for what was said: a strong hit, else the intent's own, else a weaker hit.
 
-    A follow-up goes with the question before it, whatever intent its few words look like.
+    A follow-up goes with the question before it, whatever intent its few words look like; but not to the article
+    that is the answer to some other intent than the talk gave it.
     """
     found = await find(ctx)
+    wanted = intent or ctx.turn.intent
+    default = ctx.services.kb.by_intent(wanted)
     if leans(ctx.turn.text) and ctx.turn.slot(LAST_QUESTION) and (article := strongest(found)):
-        return article, found
-    default = ctx.services.kb.by_intent(intent or ctx.turn.intent)
+        elsewhere = default is not None and bool(article.intents) and wanted not in article.intents
+        return (default if elsewhere else article), found
     return strongest(found, STRONG) or default or strongest(found), found
 
 

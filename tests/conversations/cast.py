@@ -107,7 +107,7 @@ def _single(test: Callable[[BillRow, date], bool]) -> Situation:
 
 
 SITUATIONS: Mapping[str, Situation] = {
-    "not_due": _single(lambda b, today: (b.due - today).days > 10 and b.principal > 15_000),
+    "not_due": _single(lambda b, today: (b.due - today).days > 10 and b.principal > 8_000),
     "due_today": _single(lambda b, today: b.due == today),
     "overdue": _single(lambda b, today: 5 < (today - b.due).days < 300),
     "none": lambda bills, today: not bills,

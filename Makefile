@@ -35,7 +35,7 @@ bench-chat: train ## 对话性能表 · the chat bench table
 	$(PYTHON) -m tests.load.bench_chat
 
 bench-kb: setup ## 知识库检索表 · the knowledge base's table
-	$(PYTHON) -m tests.load.bench_kb $(BENCH_ARGS)
+	$(PYTHON) -m tests.load.bench_kb --write docs/figures.md
 
 clean: ## 删除环境、模型和缓存，保留 var/ 数据 · remove environments, models and caches, keep the data in var/
 	rm -rf .venv .venv-rasa .cache .rasa models .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

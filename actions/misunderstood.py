@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from actions.core import Context, Reply
 from actions.handoff import Reason, hand_off
-from actions.quoting import STRONG, strongest
+from actions.quoting import STRONG, find, strongest
 from actions.readings import OFFERED, buttons, likely, question
 from actions.screening import Screened
 from actions.talk import MENU, quiet
@@ -28,7 +28,7 @@ class Misunderstood(Screened):
         if calm := quiet(ctx):
             return calm
         if ctx.turn.intent != "out_of_scope":
-            found = await ctx.services.search(ctx.turn.text)
+            found = await find(ctx)
             if strongest(found, STRONG) is not None:
                 await self._reset(ctx)
                 return Reply(events=(FollowupAction("action_answer"),))

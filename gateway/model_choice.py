@@ -64,13 +64,17 @@ def set_pointer(settings: Settings, archive: Path, chosen: Literal["auto", "hand
     if before is not None:
         previous = before.model if before.model != archive.name else before.previous
     pointer = Pointer(archive.name, chosen, datetime.now(UTC).isoformat(timespec="seconds"), previous)
+    _write(settings, pointer, archive)
+    return pointer
+
+
+def _write(settings: Settings, pointer: Pointer, archive: Path) -> None:
     path = pointer_path(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
     written = {**asdict(pointer), "archive": str(archive.resolve())}
     fresh.write_text(json.dumps(written, ensure_ascii=False), encoding="utf-8")
     fresh.replace(path)
-    return pointer
 
 
 def settle(settings: Settings, report: Report, cancelled: threading.Event) -> Path:
@@ -157,7 +161,8 @@ def use(settings: Settings, archive: Path, *, force: bool) -> Pointer:
     if objection is None:
         return pointer
     if used is not None and before is not None:
-        set_pointer(settings, used, before.chosen)
+        # As it was, so that "previous" does not lead back to what could not be loaded.
+        _write(settings, before, used)
     raise ChoiceError(f"模型 {archive.name} 无法载入（{objection}），继续使用原来的模型。")
 
 

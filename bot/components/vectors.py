@@ -40,6 +40,9 @@ class SentenceVectors:
                 batch = missing[at : at + _BATCH]
                 fresh.update(zip(batch, self._open().query(batch), strict=True))
             rows = [self._lookup(text, fresh) for text in cut]
+            # Only now: what is put out while the batch is gathered may be wanted further on in it.
+            while len(self._known) > self._remember:
+                self._known.popitem(last=False)
         return np.stack(rows) if rows else np.zeros((0, DIMENSIONS), dtype=np.float32)
 
     def _lookup(self, text: str, fresh: dict[str, np.ndarray]) -> np.ndarray:
@@ -49,8 +52,6 @@ class SentenceVectors:
         if vector is None:
             vector = np.array(fresh[text], dtype=np.float32)
         self._known[text] = vector
-        if len(self._known) > self._remember:
-            self._known.popitem(last=False)
         return vector
 
     def _open(self) -> E5:

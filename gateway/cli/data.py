@@ -32,11 +32,13 @@ def _group() -> None:
 def check_examples() -> None:
     """Exit codes: 0 all well, 1 problems found or a file cannot be read."""
     from gateway.examples import check, read_examples
+    from gateway.model_measure import evaluation_sets
     from kb.embed import E5Embedder, embed_cached
 
     folder = ROOT / "nlu_data"
     try:
-        examples, evaluated = read_examples(folder / "nlu"), read_examples(folder / "eval")
+        examples = read_examples(folder / "nlu")
+        evaluated = [line for found in evaluation_sets(folder / "eval").values() for line in found]
     except ValueError as error:
         typer.echo(f"✗ {error}", err=True)
         raise typer.Exit(1) from None

@@ -1,0 +1,46 @@
+"""The memory of sentence vectors: each sentence computed once while it is remembered."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bot.components.vectors import DIMENSIONS, SentenceVectors
+
+pytestmark = pytest.mark.unit
+
+
+class Counting:
+    """Stands for the model; a sentence's vector begins with its length."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def query(self, texts: list[str]) -> list[np.ndarray]:
+        self.asked += texts
+        return [np.full(DIMENSIONS, len(text), dtype=np.float32) for text in texts]
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> Counting:
+    counting = Counting()
+    monkeypatch.setattr(SentenceVectors, "_open", lambda self: counting)
+    return counting
+
+
+def test_remembers_the_last_ones(model: Counting) -> None:
+    vectors = SentenceVectors(remember=2)
+    vectors.encode(["一"])
+    vectors.encode(["一", "二二"])
+    vectors.encode(["三三三"])
+    vectors.encode(["二二", "三三三"])
+    assert model.asked == ["一", "二二", "三三三"]
+    vectors.encode(["一"])
+    assert model.asked[-1] == "一"
+
+
+def test_a_batch_larger_than_the_memory_is_whole(model: Counting) -> None:
+    vectors = SentenceVectors(remember=3)
+    vectors.encode(["甲乙丙丁"])
+    found = vectors.encode(["一", "二二", "三三三", "甲乙丙丁", "", "一"])
+    assert [int(row[0]) for row in found] == [1, 2, 3, 4, 0, 1]

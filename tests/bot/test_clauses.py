@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from bot.components.clauses import Reading, combine, split
+from bot.components.clauses import Reading, combine, split, worth_reading
 from bot.components.tense import days_of, is_paid
 
 pytestmark = pytest.mark.unit
@@ -131,3 +131,21 @@ def test_paid_or_promised(text: str, days: list[str], paid: bool) -> None:
     entities = [{"entity": "date", "value": day} for day in days]
     rejected = [{"entity": "date", "value": "2026-12-01", "negated": True}, {"entity": "date", "value": None}]
     assert is_paid(text, days_of([*entities, *rejected]), date(2026, 11, 23)) is paid
+
+
+@pytest.mark.parametrize(
+    ("whole", "glances", "texts", "worth"),
+    [
+        ("ask_balance", ["ask_balance", "thank"], ["帮我查查欠多少", "麻烦了"], [False, False]),
+        ("ask_late_fee_rule", ["affirm", "ask_late_fee_rule"], ["对", "滞纳金怎么算"], [True, False]),
+        ("promise_to_pay", ["deny", "promise_to_pay"], ["不用延了", "下午就去付"], [True, False]),
+        ("ask_balance", ["complain", "out_of_scope"], ["你们态度太差", "今天真冷"], [True, False]),
+        ("ask_balance", ["ask_due_date", "ask_balance"], ["我都老了", "欠多少"], [False, False]),
+        ("ask_balance 0.4", ["ask_due_date", "cash_difficulty"], ["我都老了", "没钱"], [True, True]),
+        ("greet", ["greet", "ask_balance"], ["你好", "欠多少"], [False, True]),
+    ],
+)
+def test_clauses_that_change_nothing_are_not_read(
+    whole: str, glances: list[str], texts: list[str], worth: list[bool]
+) -> None:
+    assert worth_reading(reading(whole), glances, texts) == worth

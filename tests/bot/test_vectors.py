@@ -44,3 +44,12 @@ def test_a_batch_larger_than_the_memory_is_whole(model: Counting) -> None:
     vectors.encode(["甲乙丙丁"])
     found = vectors.encode(["一", "二二", "三三三", "甲乙丙丁", "", "一"])
     assert [int(row[0]) for row in found] == [1, 2, 3, 4, 0, 1]
+
+
+def test_what_was_set_aside_is_back_afterwards(model: Counting) -> None:
+    vectors = SentenceVectors()
+    vectors.encode(["一"])
+    with vectors.nothing_remembered():
+        vectors.encode(["一"])
+    vectors.encode(["一"])
+    assert model.asked == ["一", "一"]

@@ -42,6 +42,9 @@ QUESTIONS = frozenset(
 )  # fmt: skip
 """Things one may ask or want in the middle of a form, unless the form says they answer it."""
 
+ABOUT_THE_TALK = frozenset({"repeat"})
+"""Wishes about how we talk: they are no answer even where a form takes any words."""
+
 _TAKES_BACK = re.compile(
     r"^(哎|啊|等等|等下|那个)*[，、\s]*(不对|不是|唔系|勿是|毋是|错了|(说|讲|填|写|打|记|搞)错)"
 )
@@ -155,7 +158,7 @@ class JourneyForm(Capability):
         if turn.intent in LEAVES:
             return not step.free_text or turn.confidence >= SURE
         if step.free_text:
-            return turn.intent == "repeat" and turn.confidence >= SURE
+            return turn.intent in ABOUT_THE_TALK and turn.confidence >= SURE
         return turn.intent in QUESTIONS and not bare(turn)
 
     def _reject(self) -> Reply:

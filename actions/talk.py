@@ -58,7 +58,7 @@ class Greet(Capability):
         return Reply.say(f"{name}{GREETING}", buttons=MENU)
 
 
-_SAID: dict[str, str] = {
+COURTESIES: dict[str, str] = {
     "goodbye": "utter_goodbye",
     "thank": "utter_thank",
     "ask_identity_of_bureau": "utter_bureau_identity",
@@ -72,7 +72,7 @@ class Courtesy(Capability):
 
     async def handle(self, ctx: Context) -> Reply:
         """The response that belongs to the intent."""
-        return Reply((Bubble(response=_SAID[ctx.turn.intent]),))
+        return Reply((Bubble(response=COURTESIES[ctx.turn.intent]),))
 
 
 class Repeat(Capability):

@@ -26,11 +26,11 @@ from chat.uploads import UploadFolder
 from gateway.clock import Clock
 from gateway.dialogue import RasaDialogue
 from gateway.guard import OutgoingGuard
+from gateway.knowledge import knowledge_base
 from gateway.links import DocumentLinks
 from gateway.metrics import Metrics
 from gateway.settings import Settings
 from kb.check import load_forbidden
-from kb.search import KnowledgeBase
 from store.crypto import FieldCipher
 from store.engine import make_engine, make_sessions
 
@@ -65,7 +65,7 @@ async def build(settings: Settings, database_url: str) -> AsyncIterator[Parts]:
     cipher = FieldCipher.from_settings(
         settings.field_keys.get_secret_value(), settings.lookup_key.get_secret_value()
     )
-    kb = KnowledgeBase.load(cache_dir=settings.data_dir / "kb-vectors")
+    kb = knowledge_base()
     links = DocumentLinks(settings.session_key.get_secret_value())
     metrics = Metrics()
     services = Services(

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
+from gateway.knowledge import knowledge_base
 from gateway.model_choice import settle
 from gateway.processes import AlreadyRunningError, fetch, port_is_free, single_instance
 from gateway.rasa_process import loopback, serve_command, serve_environment
@@ -181,7 +182,10 @@ class _Product:
     async def _model(self) -> Path:
         if ready_model(self._settings) is None:
             self._say("模型需要训练")
-        return await asyncio.to_thread(settle, self._settings, self._say, self._cancelled)
+        model = await asyncio.to_thread(settle, self._settings, self._say, self._cancelled)
+        # Here, where it may take its time: the gateway has to answer within a minute of its start.
+        await asyncio.to_thread(knowledge_base, 2)
+        return model
 
     async def _prepare(self, url: str) -> None:
         """Migrations, and the fictional taxpayers when the store is empty."""

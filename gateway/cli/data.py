@@ -32,6 +32,7 @@ def _group() -> None:
 def check_examples() -> None:
     """Exit codes: 0 all well, 1 problems found or a file cannot be read."""
     from gateway.examples import check, read_examples
+    from gateway.knowledge import VECTORS
     from gateway.model_measure import evaluation_sets
     from kb.embed import E5Embedder, embed_cached
 
@@ -45,7 +46,7 @@ def check_examples() -> None:
     intents = yaml.safe_load((ROOT / "domain.yml").read_text(encoding="utf-8"))["intents"]
 
     def embed(lines: list[Example]) -> NDArray[np.float32]:
-        return embed_cached(E5Embedder(threads=2), [line.text for line in lines], ROOT / ".cache" / "vectors")
+        return embed_cached(E5Embedder(threads=2), [line.text for line in lines], VECTORS)
 
     problems = check(
         examples,

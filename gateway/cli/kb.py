@@ -142,6 +142,6 @@ def _day(text: str | None) -> date:
 
 
 def _load() -> KnowledgeBase:
-    from kb.search import KnowledgeBase
+    from gateway.knowledge import knowledge_base
 
-    return KnowledgeBase.load(cache_dir=load_settings().data_dir / "kb-vectors")
+    return knowledge_base()

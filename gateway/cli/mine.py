@@ -37,6 +37,7 @@ def mine(
     """Exit codes: 0 listed, also when there is nothing; 1 the store cannot be opened, 2 the file cannot be written."""
     from gateway.cli.database import with_session
     from gateway.examples import read_examples
+    from gateway.knowledge import VECTORS
     from gateway.mining import doubts_since, group, stub
     from kb.embed import E5Embedder, embed_cached
 
@@ -52,7 +53,7 @@ def mine(
     embedder = E5Embedder(threads=2)
 
     def cached(texts: Sequence[str]) -> Vectors:
-        return embed_cached(embedder, texts, ROOT / ".cache" / "vectors")
+        return embed_cached(embedder, texts, VECTORS)
 
     groups = group(doubts, read_examples(ROOT / "nlu_data" / "nlu"), embedder.embed, cached)[:most]
     if as_json:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from kb.embed import E5Embedder, HashingEmbedder
+from gateway.knowledge import knowledge_base
+from kb.embed import HashingEmbedder
 from kb.loader import KB_ROOT
 from kb.search import KnowledgeBase
 
@@ -90,6 +91,5 @@ def hashing_base() -> KnowledgeBase:
 
 
 @pytest.fixture(scope="session")
-def real_base(pytestconfig: pytest.Config) -> KnowledgeBase:
-    assert pytestconfig.cache is not None
-    return KnowledgeBase.load(embedder=E5Embedder(), cache_dir=pytestconfig.cache.mkdir("kb-vectors"))
+def real_base() -> KnowledgeBase:
+    return knowledge_base()

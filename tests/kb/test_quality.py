@@ -10,7 +10,7 @@ from kb.search import KnowledgeBase, load_decoys
 
 pytestmark = pytest.mark.model
 
-SETS = {name: load_set(KB_ROOT / "eval" / f"{name}.yml") for name in ("dev", "holdout")}
+SETS = {name: load_set(KB_ROOT / "eval" / f"{name}.yml") for name in ("dev", "holdout", "holdout2")}
 
 
 def test_the_sets_are_large_enough_and_apart_from_what_is_indexed() -> None:
@@ -31,14 +31,15 @@ def test_the_development_set_is_found_and_kept_silent_about(real_base: Knowledge
     figures = evaluate(real_base, SETS["dev"])
     assert figures.hit1 >= 0.93, figures.misses
     assert figures.hit3 >= 0.97, figures.misses
-    assert figures.answered >= 0.88, figures.misses
+    assert figures.answered >= 0.70, figures.misses
     assert figures.wrong_on_none <= 0.02, figures.misses
 
 
-def test_the_hold_out_set_reaches_the_goals(real_base: KnowledgeBase) -> None:
-    figures = evaluate(real_base, SETS["holdout"])
+@pytest.mark.parametrize("name", ["holdout", "holdout2"])
+def test_the_hold_out_sets_reach_the_goals(real_base: KnowledgeBase, name: str) -> None:
+    figures = evaluate(real_base, SETS[name])
     assert figures.hit1 >= 0.90
-    assert figures.wrong_on_none <= 0.05
+    assert figures.wrong_on_none <= 0.025
 
 
 @pytest.mark.parametrize(

@@ -82,15 +82,21 @@ def test_vectors_are_kept_by_content(tmp_path: Path) -> None:
     again = embed_cached(embedder, ["甲", "乙"], tmp_path)
     assert embedder.embedded == 2
     assert np.array_equal(first, again)
-    embed_cached(embedder, ["甲", "丙"], tmp_path)
-    assert embedder.embedded == 4
-    assert not list(tmp_path.glob("*.tmp"))
+    more = embed_cached(embedder, ["丙", "甲", "丙"], tmp_path)
+    assert embedder.embedded == 3
+    assert np.array_equal(more[1], first[0]) and np.array_equal(more[0], more[2])
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file where the folder should be", encoding="utf-8")
+    assert embed_cached(Counting(), ["甲"], tmp_path / "taken").shape[0] == 1
 
 
 def test_a_damaged_cache_is_computed_again(tmp_path: Path) -> None:
     embedder = Counting()
     expected = embed_cached(embedder, ["甲"], tmp_path)
-    (file,) = tmp_path.glob("*.npy")
+    (file,) = tmp_path.glob("*.npz")
     file.write_bytes(b"not an array")
     assert np.array_equal(embed_cached(embedder, ["甲"], tmp_path), expected)
     assert embedder.embedded == 2

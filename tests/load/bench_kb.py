@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.settings import Settings
+from gateway.knowledge import knowledge_base
 from kb.evaluate import EvalSet, Figures, evaluate, load_set
 from kb.loader import KB_ROOT
 from kb.search import KnowledgeBase, SearchResult
@@ -88,7 +88,7 @@ def main() -> None:
     parser.add_argument("--write", type=Path, metavar="FILE", help="also replace the table in this document")
     parser.add_argument("--reveal", action="store_true", help="print the questions that went wrong")
     chosen = parser.parse_args()
-    base = KnowledgeBase.load(cache_dir=Settings().data_dir / "kb-vectors")
+    base = knowledge_base()
     base.search("滞纳金怎么算")
     measured = measure(base)
     text = render(measured)

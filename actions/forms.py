@@ -45,6 +45,10 @@ QUESTIONS = frozenset(
 ABOUT_THE_TALK = frozenset({"repeat"})
 """Wishes about how we talk: they are no answer even where a form takes any words."""
 
+_TURNS_AWAY = frozenset({"suspect_fraud", "goodbye"})
+_GIVES_UP = re.compile(r"(那就?|还是|我看)*(算了|不弄了|不办了)")
+"""Who drops it for doubt or to leave is not pressed to go on."""
+
 _TAKES_BACK = re.compile(
     r"^(哎|啊|等等|等下|那个)*[，、\s]*(不对|不是|唔系|勿是|毋是|错了|(说|讲|填|写|打|记|搞)错)"
 )
@@ -137,6 +141,8 @@ class JourneyForm(Capability):
             reading = await step.read(ctx)
             if isinstance(reading, Filled):
                 return await self._apply(ctx, step, reading)
+        if turn.intent in _TURNS_AWAY and not step.free_text and _GIVES_UP.match(turn.text):
+            return await self._apply(ctx, step, Stop((Bubble("好的，那先不办了。还有别的需要随时说。"),)))
         if self._is_other_wish(turn, step):
             unsure = turn.intent in LEAVES and turn.confidence < SURE
             reading = await step.read(ctx) if unsure else None

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from rasa_sdk.events import FollowupAction, SlotSet
 
-from actions.core import Bubble, Button, Capability, Context, Reply
+from actions.core import Bubble, Button, Capability, Context, Reply, Turn
 from actions.forms import Filled, JourneyForm, Reading, Step, Stop, Wrong, looks_like_question
 from actions.gate import PENDING, VERIFY_FORM, VERIFY_SLOTS, begin_verification
 from actions.identify import HUMAN, LOCKED, identify, stopped, typed_identifier
@@ -15,6 +15,8 @@ from actions.quoting import article_for, quote
 from store import audit
 from store.identity import CodeOutcome, StartOutcome, enter_code, resend
 
+_FETCHING = re.compile(r"(拿|找|翻|看)\S{0,3}(手机|短信)")
+"""Gone to look for the code: neither busy with something else nor an answer."""
 _RESEND = re.compile(r"没收到|没有收到|收不到|重发|再发|重新发|过期")
 _CHANGE = re.compile(r"换(一?个)?(证件|号码|身份|代码)|(证件|号码|身份证|代码)(填|说|输)?错")
 _RESEND_BUTTON = Button("没收到，重发", "没收到验证码，重发一次")
@@ -59,6 +61,9 @@ class VerifyForm(JourneyForm):
             "verify_code": Step(self._code, "请输入手机短信里的6位数字。没收到的话，说“重发”。"),
         }
 
+    def _is_other_wish(self, turn: Turn, step: Step) -> bool:
+        return _FETCHING.search(turn.text) is None and super()._is_other_wish(turn, step)
+
     async def _code(self, ctx: Context) -> Reading:
         if await ctx.who() is not None:
             return Filled({"verify_code": "done"})
@@ -72,7 +77,7 @@ class VerifyForm(JourneyForm):
         if code is None:
             digits = re.sub(r"\D", "", ctx.turn.text)
             if not digits:
-                return None
+                return Wrong("不急，您慢慢看。") if _FETCHING.search(ctx.turn.text) else None
             if len(digits) != 6:
                 return Wrong("验证码是6位数字，请再看一下短信。", (_RESEND_BUTTON,))
             code = digits

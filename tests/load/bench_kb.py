@@ -66,16 +66,41 @@ def render(measured: list[Measured]) -> str:
         "Set", "With an article", "hit@1", "hit@3", "MRR", "Answered", "Answered wrongly", "Without", "Wrong answers",
         "Search p50, ms", "p95",
     )  # fmt: skip
+    apart = [m for m in measured if m.name.startswith("holdout")]
     rows = [
         (
             m.name, str(len(m.cases.answerable)), f"{m.figures.hit1:.1%}", f"{m.figures.hit3:.1%}", f"{m.figures.mrr:.3f}",
             f"{m.figures.answered:.1%}", f"{m.figures.misanswered:.1%}", str(len(m.cases.unanswerable)),
             f"{m.figures.wrong_on_none:.1%}", f"{statistics.median(m.times_ms):.0f}", f"{_p95(m.times_ms):.0f}",
         )
-        for m in measured
+        for m in (*measured, *([_together(apart)] if len(apart) > 1 else ()))
     ]  # fmt: skip
     goals = f"Goals on sets written apart: hit@1 ≥ {HIT1_GOAL:.0%}, wrong answers ≤ {WRONG_GOAL:.0%}. Answered: sure and right."
     return f"{grid(head, rows)}\n\n{goals}"
+
+
+def _together(found: list[Measured]) -> Measured:
+    """Several sets as one: each share weighed by the questions it was taken over."""
+
+    def pooled(share: str, of: str) -> float:
+        sizes = [len(getattr(m.cases, of)) for m in found]
+        shares = [getattr(m.figures, share) for m in found]
+        return sum(a * b for a, b in zip(shares, sizes, strict=True)) / max(sum(sizes), 1)
+
+    answered = ("hit1", "hit3", "mrr", "answered", "misanswered")
+    return Measured(
+        " + ".join(m.name for m in found),
+        EvalSet(
+            {q: ids for m in found for q, ids in m.cases.answerable.items()},
+            tuple(q for m in found for q in m.cases.unanswerable),
+        ),
+        Figures(
+            **{name: pooled(name, "answerable") for name in answered},
+            wrong_on_none=pooled("wrong_on_none", "unanswerable"),
+            misses=(),
+        ),
+        tuple(time for m in found for time in m.times_ms),
+    )
 
 
 def _p95(times: tuple[float, ...]) -> float:

@@ -42,7 +42,7 @@ from tests.load.nlu.scores import (  # noqa: E402
     reliability,
 )
 from tests.load.nlu.sets import DIALECTS, ROOT, Line, evaluated, learned  # noqa: E402
-from tests.load.nlu.variants import SHIPPED, Variant, shipped, variants  # noqa: E402
+from tests.load.nlu.variants import FEATURES, SHIPPED, Variant, shipped, variants  # noqa: E402
 
 BLOCK = "bench-nlu"
 FOLDS = 5
@@ -135,8 +135,12 @@ def _folds(lines: Sequence[Line]) -> list[int]:
     return fold_of
 
 
+def _path(key: str) -> Path:
+    return ROOT / ".cache" / "bench-nlu" / f"{key}.json"
+
+
 def _kept(key: str, make: Callable[[], Row]) -> Row:
-    path = ROOT / ".cache" / "bench-nlu" / f"{key}.json"
+    path = _path(key)
     if path.exists():
         kept = json.loads(path.read_text(encoding="utf-8"))
         kept["readings"] = {name: [Reading(**r) for r in found] for name, found in kept["readings"].items()}
@@ -264,6 +268,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--write", type=Path, help="the document whose table is replaced")
+    parser.add_argument("--kept", action="store_true", help="only the rows that an earlier run has measured")
     parser.add_argument("--quick", action="store_true", help="the shipped pipeline only, without folds")
     parser.add_argument(
         "--epochs", type=int, default=20, help="rounds DIET learns (Rasa's own default is 300)"
@@ -274,13 +279,19 @@ def main() -> None:
         default="all",
         help="what is cross-validated (DIET never)",
     )
-    parser.add_argument("--no-diet", action="store_true", help="leave DIET out: it trains for many minutes")
+    parser.add_argument(
+        "--diet",
+        choices=("all", "plain", "none"),
+        default="all",
+        help="on all features, on words alone, or not at all: it trains for many minutes",
+    )
     given = parser.parse_args()
     lines, held_out = learned(), evaluated("holdout")
     shared_vectors().remember = _REMEMBERED
     plan = [shipped()]
     if not given.quick:
-        others = (v for v in variants(given.epochs) if not (given.no_diet and v.learner == "DIET"))
+        wanted = {"all": set(FEATURES), "plain": {next(iter(FEATURES))}, "none": set()}[given.diet]
+        others = [v for v in variants(given.epochs) if v.learner != "DIET" or v.features in wanted]
         plan += [shipped(robust=False), *others]
     rows: list[Row] = []
     began = time.monotonic()
@@ -289,6 +300,8 @@ def main() -> None:
             variant.learner == SHIPPED if given.folds == "shipped" else given.folds == "all"
         )
         folds = folds and variant.learner != "DIET"
+        if given.kept and not _path(_hash(variant, folds)).exists():
+            continue
         row = _kept(
             _hash(variant, folds),
             lambda v=variant, f=folds: measure(v, lines, held_out, f),  # type: ignore[misc]
@@ -303,7 +316,11 @@ def main() -> None:
         f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC, {platform.machine()}, {os.cpu_count()} cores, "
         f"{len(lines)} training lines, {sum(map(len, held_out.values()))} hold-out lines; "
         + _FOLDED["none" if given.quick else given.folds]
-        + ("DIET left out." if given.no_diet or given.quick else f"DIET learned for {given.epochs} epochs.")
+        + (
+            "DIET left out."
+            if given.diet == "none" or given.quick
+            else f"DIET learned for {given.epochs} epochs."
+        )
     )
     text = "\n\n".join(
         (machine, goals(rows[0], entity_score()), "All variants:", comparison(rows), details(rows[0]))

@@ -86,7 +86,7 @@ def gateway(
 ) -> Iterator[Gateway]:
     """Starts gateways in this process: the real application on real PostgreSQL, with a stand-in for Rasa."""
     with pytest.MonkeyPatch.context() as patch, ExitStack() as running:
-        patch.setattr("gateway.parts.KnowledgeBase.load", lambda cache_dir: kb)
+        patch.setattr("gateway.parts.knowledge_base", lambda: kb)
         patch.setattr("gateway.app.logs.configure", lambda _: None)
 
         def start(**settings: Any) -> Client:

@@ -86,8 +86,8 @@ def test_fitting_learns_what_tells_right_from_wrong() -> None:
     ("old", "new", "field"),
     [
         ("side:", "sight:", "weights"),
-        ("threshold: 0.8", "threshold: 1.8", "threshold"),
-        ("threshold: 0.8", "threshold: high", "threshold"),
+        ("threshold: 0.9", "threshold: 1.8", "threshold"),
+        ("threshold: 0.9", "threshold: high", "threshold"),
         ("weights:", "weighs:", "file"),
     ],
 )

@@ -1,0 +1,1 @@
+"""The call itself: what is said when, as a pure machine, and the session that runs it."""

@@ -1,0 +1,1 @@
+"""From frames to utterances: jitter, µ-law, resampling, voice activity, endpointing, machine detection."""

@@ -1,0 +1,1 @@
+"""The media stream on the wire."""

@@ -31,6 +31,8 @@ class StartCallback(Capability):
         phone = await _typed_phone(ctx)
         if phone:
             preset["callback_phone"] = phone
+        elif ctx.turn.phone and await ctx.who() is not None:
+            preset["callback_phone"] = "registered"
         at = wanted_time(ctx)
         if at is not None and not isinstance(at, str):
             preset |= {"callback_time": _when(at, ctx.today), "callback_at": at.isoformat()}
@@ -119,7 +121,7 @@ class CallbackForm(JourneyForm):
     def steps(self) -> Mapping[str, Step]:
         """Steps by slot."""
         return {
-            "callback_phone": Step(self._phone, "请把方便接听的11位手机号打给我。", "电话|手机|号码"),
+            "callback_phone": Step(self._phone, "请告诉我方便接听的11位手机号。", "电话|手机|号码"),
             "callback_time": Step(self._time, "请说一个工作日的时间，比如“明天下午三点”。", "时间|几点|哪天"),
         }
 

@@ -25,6 +25,8 @@ from store.models import Conversation
 
 Event = dict[str, Any]
 ACTION_LISTEN = "action_listen"
+PHONE = "phone"
+"""The channel of calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Turn:
     """Which stored message this turn answers."""
     ranking: tuple[tuple[str, float], ...] = ()
     """All readings with their probability, likeliest first."""
+    phone: bool = False
+    """Whether they were spoken in a call: the answer is heard, not read."""
     fresh: bool = True
     """Whether these words have not been acted on yet; false when a form is come back to within the same turn."""
 
@@ -112,6 +116,7 @@ class Turn:
                 for i in latest.get("intent_ranking") or ()
                 if i.get("name")
             ),
+            phone=_of(latest.get("metadata"), "channel") == PHONE,
             fresh=_is_fresh(tracker.events, str(loop) if loop else None),
         )
 
@@ -129,8 +134,12 @@ class Turn:
         return self.slots.get(name)
 
 
+def _of(metadata: Any, name: str) -> Any:
+    return metadata.get(name) if isinstance(metadata, dict) else None
+
+
 def _message_id(metadata: Any) -> int | None:
-    given = metadata.get("message_id") if isinstance(metadata, dict) else None
+    given = _of(metadata, "message_id")
     return int(given) if isinstance(given, str) and given.isdigit() else None
 
 
@@ -166,7 +175,8 @@ class Button:
 class Bubble:
     """One message to the taxpayer. Every amount in ``text`` must follow from one of ``facts``.
 
-    ``response`` names a text kept in ``domain.yml``, for words that need nothing filled in.
+    ``response`` names a text kept in ``domain.yml``, for words that need nothing filled in. ``spoken`` is what a call says
+    instead of ``text`` where what can be read cannot be listened to.
     """
 
     text: str = ""
@@ -174,6 +184,7 @@ class Bubble:
     custom: Mapping[str, Any] | None = None
     facts: tuple[Fact, ...] = ()
     response: str | None = None
+    spoken: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,16 +276,20 @@ class Capability(Action):
                     .where(Conversation.id == turn.conversation_id, Conversation.misunderstandings > 0)
                     .values(misunderstandings=0)
                 )
+        acted = {"action": self.name(), "intent": turn.intent} if turn.phone else {}
         for bubble in reply.bubbles:
             if bubble.response:
                 dispatcher.utter_message(response=bubble.response)
+                if acted:
+                    dispatcher.utter_message(json_message=acted)
                 continue
             dispatcher.utter_message(
-                text=bubble.text,
+                text=bubble.spoken if turn.phone and bubble.spoken is not None else bubble.text,
                 buttons=[{"title": b.title, "payload": b.says} for b in bubble.buttons],
                 json_message={
                     **({"show": dict(bubble.custom)} if bubble.custom else {}),
                     "facts": [fact.to_wire() for fact in bubble.facts],
+                    **acted,
                 },
             )
         return [*reply.events, *self.next_event(turn, reply)]

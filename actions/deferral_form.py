@@ -79,7 +79,7 @@ class DeferralForm(JourneyForm):
         """Steps by slot."""
         money = "请说一个数，比如“三万五”或者“35000”；没有就说“没有”。"
         return {
-            "def_bill": Step(self._bill, "请点一下要延期的那一笔，或者说税种和所属期。", "哪一笔|那笔|税种"),
+            "def_bill": Step(self._bill, "请说要延期的是第几笔，或者说税种和所属期。", "哪一笔|那笔|税种"),
             "def_reason": Step(
                 self._reason, "请简单说说困难在哪里，比如“货款没收回来，账上没钱”。", "原因|理由"
             ),
@@ -284,6 +284,13 @@ class AskMaterials(AskBill):
         lines = [
             f"{i}. {f'（{m.only_if}）' if m.only_if else ''}{m.name}" for i, m in enumerate(MATERIALS, 1)
         ]
+        if ctx.turn.phone:
+            named = "、".join(m.name for m in MATERIALS[1:] if not m.only_if)
+            return Reply.say(
+                f"申请表我替您填好。另外要{named}，以主管税务机关要求为准。电话里传不了，"
+                "您以后在电子税务局或者办税服务厅补就行。材料以后补，可以吗？",
+                buttons=[Button("以后补", "材料以后补")],
+            )
         return Reply.say(
             "需要这些材料，以主管税务机关要求为准：\n"
             + "\n".join(lines)
@@ -317,6 +324,12 @@ class AskConfirmed(AskBill):
             f"已传材料：{count}份\n"
             "都对的话说“确认提交”，要改哪一项直接说。"
         )
+        if ctx.turn.phone:
+            text = (
+                f"我念一遍，您听听对不对。{bill_name(debt)}，{yuan(debt.unpaid)}，申请延期到{day(until, ctx.today)}。"
+                f"账上可用资金{yuan(cash)}，应付工资{yuan(wages)}，社会保险费{yuan(social)}。"
+                "都对的话说“确认提交”，要改哪一项直接说。现在提交吗？"
+            )
         return Reply.say(
             text,
             buttons=[
@@ -408,6 +421,11 @@ class SubmitDeferral(Capability):
             f"大约在{day(decided.date, today)}之前。{late_fee_effect(Status.SUBMITTED).text}"
             "申报还是要按时做。随时可以问我办到哪一步，批准之前也可以撤回。"
         )
+        if ctx.turn.phone:
+            text = (
+                f"申请已经提交，编号后四位是{application.number[-4:]}。税务机关大约在"
+                f"{day(decided.date, today)}之前作出决定。申报还是要按时做。"
+            )
         return Reply.say(
             text,
             buttons=[Button("查办理进度", "我的延期申请批了吗"), Button("撤回申请", "我想撤回延期申请")],

@@ -24,6 +24,7 @@ from actions.late_fee import LateFeeAmount
 from actions.misunderstood import DefaultFallback, Misunderstood
 from actions.paid import AlreadyPaid, PaidForm, SubmitPaid
 from actions.promise import AskPromiseConfirmed, PromiseForm, StartPromise, SubmitPromise
+from actions.reminder import Reminder
 from actions.talk import (
     Busy,
     Cancel,
@@ -44,7 +45,7 @@ CAPABILITIES: tuple[type[Capability], ...] = (
     AfterVerification, AlreadyPaid, Answer, AskBill, AskConfirmed, AskMaterials, AskPromiseConfirmed, Balance, Busy,
     CallbackForm, Cancel, CashDifficulty, ComplaintForm, Correct, Courtesy, DefaultFallback, DeferralEligibility,
     DeferralForm, DeferralStatus, DisputeForm, Distress, DueDate, Greet, Human, LateFeeAmount, Misunderstood,
-    OptOut, PaidForm, PromiseForm, Repeat, StartCallback, StartComplaint, StartDeferral, StartDispute,
+    OptOut, PaidForm, PromiseForm, Reminder, Repeat, StartCallback, StartComplaint, StartDeferral, StartDispute,
     StartPromise, SubmitCallback, SubmitComplaint, SubmitDeferral, SubmitDispute, SubmitPaid, SubmitPromise,
     SuspectFraud, StrayAnswer, VerifyForm, VerifySelf, WithdrawDeferral, WithdrawForm, WithdrawSubmit, WrongPerson,
 )  # fmt: skip

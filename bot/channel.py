@@ -3,7 +3,10 @@
 Request ``{"sender", "message", "message_id", "metadata"}`` with ``Authorization: Bearer <token>``; answer
 ``{"messages": [{"text"?, "buttons"?, "custom"?}]}``. A repeated ``message_id`` is not processed again: the answers
 given the first time are read back from the tracker, so the gateway may retry after a time-out without doubling
-what the taxpayer said.
+what the taxpayer said. For a call, ``asks``
+beside the messages is the slot that a form is waiting for. ``POST /understand``
+``{"message", "metadata"}`` reads words without a conversation and does nothing with them: ``{"intent", "intents",
+"intent_ranking", "entities"}``.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from typing import Any, Optional
 from weakref import WeakValueDictionary
 
 from rasa.core.channels.channel import CollectingOutputChannel, InputChannel, UserMessage
+from rasa.shared.core.constants import REQUESTED_SLOT
 from rasa.shared.core.events import BotUttered, UserUttered
 from sanic import Blueprint, Sanic, response
 from sanic.request import Request
@@ -27,12 +31,25 @@ from bot.turn import Watch, current, watched
 logger = logging.getLogger(__name__)
 
 
+PHONE = "phone"
+_READ = ("intent", "intents", "intent_ranking", "entities")
+
+
 class WholeMessages(CollectingOutputChannel):
     """Keeps text, buttons and custom data of one utterance together instead of splitting them."""
 
     async def send_response(self, recipient_id: str, message: dict[str, Any]) -> None:
         """Collect one utterance as one message."""
         self.messages.append(_message(message.get("text"), message))
+
+
+class SpokenMessages(WholeMessages):
+    """The same for a call: responses of ``domain.yml`` may have words of their own for it (``channel: phone``)."""
+
+    @classmethod
+    def name(cls) -> str:
+        """Name of the channel in ``domain.yml``."""
+        return PHONE
 
 
 def _message(text: Optional[str], data: dict[str, Any]) -> dict[str, Any]:
@@ -79,6 +96,10 @@ class ShuilingChannel(InputChannel):
         self._turns: set[asyncio.Task[Any]] = set()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
+    def _allowed(self, request: Request) -> bool:
+        given = request.headers.get("authorization", "")
+        return hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode())
+
     def _lock(self, sender: str) -> asyncio.Lock:
         lock = self._locks.get(sender)
         if lock is None:
@@ -104,8 +125,8 @@ class ShuilingChannel(InputChannel):
             watch = Watch()
             current.set(watch)
             agent.processor.action_endpoint = watched(agent.processor.action_endpoint)
-            collector = WholeMessages()
             known = metadata if isinstance(metadata, dict) else {}
+            collector = SpokenMessages() if known.get("channel") == PHONE else WholeMessages()
             try:
                 await on_new_message(
                     UserMessage(
@@ -122,7 +143,7 @@ class ShuilingChannel(InputChannel):
             return None if watch.failed else collector.messages
 
     def blueprint(self, on_new_message: Callable[[UserMessage], Awaitable[None]]) -> Blueprint:
-        """Routes: ``GET /`` health, ``POST /webhook`` one message."""
+        """Routes: ``GET /`` health, ``POST /webhook`` one message, ``POST /understand`` words to be read only."""
         webhook = Blueprint("shuiling_webhook", "shuiling")
 
         @webhook.listener("after_server_start")
@@ -135,8 +156,7 @@ class ShuilingChannel(InputChannel):
 
         @webhook.route("/webhook", methods=["POST"])
         async def receive(request: Request) -> HTTPResponse:
-            given = request.headers.get("authorization", "")
-            if not hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
+            if not self._allowed(request):
                 return response.json({"error": "forbidden"}, status=403)
             body = request.json or {}
             sender, text, message_id = body.get("sender"), body.get("message"), body.get("message_id")
@@ -153,6 +173,23 @@ class ShuilingChannel(InputChannel):
             answers = await asyncio.shield(turn)
             if answers is None:
                 return response.json({"error": "turn failed"}, status=503)
-            return response.json({"messages": answers})
+            if (body.get("metadata") or {}).get("channel") != PHONE:
+                return response.json({"messages": answers})
+            tracker = await request.app.ctx.agent.tracker_store.retrieve(sender)
+            asks = tracker.get_slot(REQUESTED_SLOT) if tracker is not None and tracker.active_loop else None
+            return response.json({"messages": answers, "asks": asks})
+
+        @webhook.route("/understand", methods=["POST"])
+        async def understand(request: Request) -> HTTPResponse:
+            if not self._allowed(request):
+                return response.json({"error": "forbidden"}, status=403)
+            body = request.json or {}
+            text = body.get("message")
+            if not isinstance(text, str) or not text.strip():
+                return response.json({"error": "message must be words"}, status=422)
+            parsed = await request.app.ctx.agent.processor.parse_message(
+                UserMessage(text, metadata=body.get("metadata")), only_output_properties=True
+            )
+            return response.json({name: parsed.get(name) for name in _READ})
 
         return webhook

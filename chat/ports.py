@@ -14,12 +14,27 @@ class DialogueUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One message from the dialogue. ``facts`` back its amounts and never leave the house."""
+    """One message from the dialogue. ``facts`` back its amounts and never leave the house.
+
+    ``cue`` says what a call has to know beyond the words: ``action`` and ``intent`` that gave the answer, ``asks``, the
+    slot a form is waiting for.
+    """
 
     text: str
     buttons: tuple[Mapping[str, str], ...] = ()
     custom: Mapping[str, Any] | None = None
     facts: tuple[Mapping[str, Any], ...] = ()
+    cue: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What goes to the dialogue: the words, the channel they came by (``web``, ``rest``, ``phone`` …), and whether they are
+    a command of our own (``/call_opening``), which nobody outside can send."""
+
+    text: str
+    channel: str = "web"
+    command: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +48,7 @@ class Checked:
 class Dialogue(Protocol):
     """Sends one message and gets the answers; sending a message id again gives the same answers."""
 
-    async def send(self, conversation_id: uuid.UUID, message_id: str, text: str) -> Sequence[Answer]:
+    async def send(self, conversation_id: uuid.UUID, message_id: str, said: Said) -> Sequence[Answer]:
         """Raise :class:`DialogueUnavailable` when nobody answers."""
 
 

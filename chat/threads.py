@@ -176,6 +176,27 @@ async def accept(
     return Accepted(earlier, False)
 
 
+async def prompt(session: AsyncSession, conversation_id: uuid.UUID, command: str, shown: str) -> Message:
+    """Store a step of our own that the dialogue is to answer: ``command`` for it, ``shown`` for people.
+
+    Raises:
+        LookupError: there is no such conversation.
+    """
+    known = await session.scalar(select(Conversation.id).where(Conversation.id == conversation_id))
+    if known is None:
+        raise LookupError(f"no conversation {conversation_id}")
+    message = Message(
+        conversation_id=conversation_id,
+        sender="system",
+        text=shown,
+        payload={"said": command, "command": True},
+        state=MessageState.PENDING,
+    )
+    session.add(message)
+    await session.flush()
+    return message
+
+
 async def _said_before(
     session: AsyncSession, conversation_id: uuid.UUID, client_id: str | None
 ) -> Message | None:
@@ -210,6 +231,7 @@ async def answer(
                         "buttons": [dict(b) for b in a.buttons],
                         "custom": dict(a.custom) if a.custom else None,
                         "facts": [dict(f) for f in a.facts],
+                        **({"cue": dict(a.cue)} if a.cue is not None else {}),
                     },
                 }
                 for a in answers

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from chat import threads
 from chat.hub import Hub
-from chat.ports import Answer, CallHuman, Dialogue, DialogueUnavailable, Guard
+from chat.ports import Answer, CallHuman, Dialogue, DialogueUnavailable, Guard, Said
 from store.models import Conversation, Message, MessageState, Owner
 
 log = structlog.get_logger("chat.turns")
@@ -127,23 +127,23 @@ class Turns:
         # Nothing was awaited since the last look at what woke us, so no wake-up can be missed here.
         self._workers.pop(conversation_id, None)
 
-    async def _pending(self, conversation_id: uuid.UUID) -> Sequence[tuple[Message, Owner]]:
-        """The next two unanswered messages in order, with who owns the conversation now."""
+    async def _pending(self, conversation_id: uuid.UUID) -> Sequence[tuple[Message, Owner, str]]:
+        """The next two unanswered messages in order, with who owns the conversation now, and its channel."""
         async with self._sessions() as session:
             await threads.at_once(session)
             rows = await session.execute(
-                select(Message, Conversation.owner)
+                select(Message, Conversation.owner, Conversation.channel)
                 .join(Conversation, Message.conversation_id == Conversation.id)
                 .where(Message.conversation_id == conversation_id, _PENDING)
                 .order_by(Message.id)
                 .limit(2)
             )
-            return [(message, Owner(owner)) for message, owner in rows]
+            return [(message, Owner(owner), channel) for message, owner, channel in rows]
 
-    async def _answer_or_hand_over(self, message: Message, owner: Owner) -> None:
+    async def _answer_or_hand_over(self, message: Message, owner: Owner, channel: str) -> None:
         """Answer; a message that keeps failing goes to a human instead of blocking those behind it."""
         try:
-            await self._answer(message, owner)
+            await self._answer(message, owner, channel)
         except SQLAlchemyError:
             raise
         except Exception:
@@ -156,14 +156,14 @@ class Turns:
             words = await self._call_human(message.conversation_id, message.text)
             await self._store(message, (Answer(words),), MessageState.FAILED)
 
-    async def _answer(self, message: Message, owner: Owner) -> None:
+    async def _answer(self, message: Message, owner: Owner, channel: str) -> None:
         began = time.monotonic()
         if owner is not Owner.BOT:
             await self._store(message, (), MessageState.ANSWERED)
             return
         self._hub.publish(message.conversation_id, {"type": "typing", "on": True})
         try:
-            answers = await self._ask(message, began)
+            answers = await self._ask(message, channel, began)
             outcome, state = "answered", MessageState.ANSWERED
         except DialogueUnavailable:
             words = await self._call_human(message.conversation_id, message.text)
@@ -184,8 +184,10 @@ class Turns:
         self._observe(seconds, outcome)
         log.info("turn", conversation=str(message.conversation_id), ms=round(seconds * 1000), outcome=outcome)
 
-    async def _ask(self, message: Message, began: float) -> Sequence[Answer]:
-        said = str(message.payload.get("said") or message.text)
+    async def _ask(self, message: Message, channel: str, began: float) -> Sequence[Answer]:
+        said = Said(
+            str(message.payload.get("said") or message.text), channel, bool(message.payload.get("command"))
+        )
         notice = asyncio.create_task(self._notice(message))
         try:
             while True:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import httpx
 
 from chat.incoming import defuse
-from chat.ports import Answer, DialogueUnavailable
+from chat.ports import Answer, DialogueUnavailable, Said
+
+PHONE = "phone"
+"""Name of the channel of calls, in conversations and in ``domain.yml``."""
 
 SILENT = Answer(
     "这句我没答上来，请换个说法再问一次，或者转人工。", ({"title": "转人工", "payload": "转人工"},)
@@ -26,7 +30,7 @@ class RasaDialogue:
         self._token = token
         self._today = today
 
-    async def send(self, conversation_id: uuid.UUID, message_id: str, text: str) -> Sequence[Answer]:
+    async def send(self, conversation_id: uuid.UUID, message_id: str, said: Said) -> Sequence[Answer]:
         """Answers to one message; :class:`DialogueUnavailable` when Rasa is slow, dead or failing."""
         try:
             response = await self._client.post(
@@ -34,16 +38,37 @@ class RasaDialogue:
                 headers={"Authorization": f"Bearer {self._token}"},
                 json={
                     "sender": str(conversation_id),
-                    "message": defuse(text),
+                    "message": said.text if said.command else defuse(said.text),
                     "message_id": message_id,
-                    "metadata": {"today": self._today().isoformat()},
+                    "metadata": {"today": self._today().isoformat(), "channel": said.channel},
                 },
             )
             response.raise_for_status()
-            answers = [_answer(message) for message in response.json()["messages"]]
+            body = response.json()
+            cue = _cue(body) if said.channel == PHONE else None
+            answers = [_answer(message, cue) for message in body["messages"]]
         except (httpx.HTTPError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise DialogueUnavailable(type(error).__name__) from error
-        return [a for a in answers if a.text or a.custom] or [SILENT]
+        return [a for a in answers if a.text or a.custom] or [replace(SILENT, cue=cue)]
+
+    async def understand(self, text: str) -> Mapping[str, Any]:
+        """How words are read, nothing done with them: Rasa's ``intent``, ``intent_ranking``, ``entities``.
+
+        Raises :class:`DialogueUnavailable`.
+        """
+        try:
+            response = await self._client.post(
+                "/webhooks/shuiling/understand",
+                headers={"Authorization": f"Bearer {self._token}"},
+                json={"message": defuse(text), "metadata": {"today": self._today().isoformat()}},
+            )
+            response.raise_for_status()
+            body = response.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise DialogueUnavailable(type(error).__name__) from error
+        if not isinstance(body, dict):
+            raise DialogueUnavailable("not an object")
+        return body
 
     async def healthy(self) -> bool:
         """Whether Rasa answers and has its model."""
@@ -54,7 +79,18 @@ class RasaDialogue:
         return response.status_code == httpx.codes.OK
 
 
-def _answer(message: dict[str, Any]) -> Answer:
+def _cue(body: dict[str, Any]) -> dict[str, str]:
+    """What the turn came to: the action and intent of its last message that names them, and what is asked for next."""
+    acted = [
+        m["custom"] for m in body["messages"] if isinstance(m.get("custom"), dict) and "action" in m["custom"]
+    ]
+    cue = {name: str(acted[-1].get(name) or "") for name in ("action", "intent")} if acted else {}
+    if body.get("asks"):
+        cue["asks"] = str(body["asks"])
+    return cue
+
+
+def _answer(message: dict[str, Any], cue: Mapping[str, str] | None) -> Answer:
     custom = message.get("custom") or {}
     return Answer(
         text=str(message.get("text") or ""),
@@ -63,4 +99,5 @@ def _answer(message: dict[str, Any]) -> Answer:
         ),
         custom=custom.get("show"),
         facts=tuple(custom.get("facts") or ()),
+        cue=cue,
     )

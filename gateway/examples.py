@@ -17,6 +17,8 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+UNSPOKEN = frozenset({"nlu_fallback", "call_opening"})
+"""Intents that nobody says: Rasa's own, and steps that a call of ours asks for."""
 LEAST = 80
 """Examples an intent needs."""
 NEAR = 0.96

@@ -19,12 +19,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from store.crypto import FieldCipher
 from store.models import Contact, Conversation, OutboxSms, Taxpayer, TaxpayerKind, Verification
+from tax.identifiers import last_digits
 
 MAX_MISSES = 3
 MAX_CODES = 5
 """Codes sent for one taxpayer, or asked for in one conversation, within :data:`CODE_WINDOW`."""
 CODE_WINDOW = timedelta(hours=1)
 LOCK_TIME = timedelta(minutes=30)
+CALL_DIGITS = 4
+MAX_CALL_MISSES = 9
+CALL_WINDOW = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +257,68 @@ async def enter_code(
         return CodeOutcome.LOCKED
     await session.flush()
     return CodeOutcome.WRONG
+
+
+@dataclass(frozen=True, slots=True)
+class DigitsCheck:
+    """What digits given in a call led to (``VERIFIED``, ``WRONG`` or ``LOCKED``), and how many tries are left."""
+
+    outcome: CodeOutcome
+    left: int
+
+
+async def enter_digits(
+    session: AsyncSession,
+    cipher: FieldCipher,
+    *,
+    conversation_id: uuid.UUID,
+    taxpayer_id: uuid.UUID,
+    digits: str,
+    now: datetime,
+    valid_for: timedelta,
+) -> DigitsCheck:
+    """Check the last :data:`CALL_DIGITS` digits of the identity number of the taxpayer whose registered phone we called.
+
+    The phone that answers is one proof, these digits the other. The third miss ends it for this conversation;
+    :data:`MAX_CALL_MISSES` misses of all calls to one taxpayer within :data:`CALL_WINDOW` end it for every call.
+    """
+    taxpayer = await session.scalar(select(Taxpayer).where(Taxpayer.id == taxpayer_id).with_for_update())
+    if taxpayer is None or await locked_until(session, conversation_id, now):
+        return DigitsCheck(CodeOutcome.LOCKED, 0)
+    missed = await session.scalar(
+        select(func.coalesce(func.sum(Verification.misses), 0)).where(
+            Verification.taxpayer_id == taxpayer_id,
+            Verification.code_hash.is_(None),
+            Verification.verified_at.is_(None),
+            Verification.created_at > now - CALL_WINDOW,
+        )
+    )
+    if int(missed or 0) >= MAX_CALL_MISSES:
+        return DigitsCheck(CodeOutcome.LOCKED, 0)
+    attempt = await _pending(session, conversation_id)
+    if attempt is None:
+        attempt = Verification(
+            id=uuid.uuid4(),
+            conversation_id=conversation_id,
+            taxpayer_id=taxpayer_id,
+            misses=0,
+            created_at=now,
+        )
+        session.add(attempt)
+    right = last_digits(cipher.decrypt(taxpayer.identifier_enc, "taxpayer.identifier"), CALL_DIGITS)
+    if len(right) == CALL_DIGITS and hmac.compare_digest(digits.encode(), right.encode()):
+        attempt.state, attempt.verified_at, attempt.valid_until = "verified", now, now + valid_for
+        await session.execute(
+            update(Conversation).where(Conversation.id == conversation_id).values(taxpayer_id=taxpayer_id)
+        )
+        await session.flush()
+        return DigitsCheck(CodeOutcome.VERIFIED, 0)
+    attempt.misses += 1
+    left = MAX_MISSES - attempt.misses
+    if left <= 0:
+        attempt.state, attempt.created_at = "locked", now
+    await session.flush()
+    return DigitsCheck(CodeOutcome.WRONG if left > 0 else CodeOutcome.LOCKED, max(left, 0))
 
 
 async def revoke(session: AsyncSession, conversation_id: uuid.UUID) -> None:

@@ -136,6 +136,11 @@ def mask_identifier(text: str) -> str:
     return value[:head] + "*" * (14 - head) + value[14:]
 
 
+def last_digits(text: str, count: int) -> str:
+    """The last ``count`` decimal digits of a number, letters left out: what can be said or keyed on a telephone."""
+    return "".join(char for char in normalise(text) if char.isdigit())[-count:]
+
+
 def mask_phone(text: str) -> str:
     """``139****1234``; a landline keeps its area code and last two digits: ``010-******15``."""
     if mobile := check_mobile(text):

@@ -31,7 +31,7 @@ def _group() -> None:
 @data_app.command("check", help="检查 nlu_data：条数、说明、重复、近似、矛盾、与测评集重合。")
 def check_examples() -> None:
     """Exit codes: 0 all well, 1 problems found or a file cannot be read."""
-    from gateway.examples import check, read_examples
+    from gateway.examples import UNSPOKEN, check, read_examples
     from gateway.knowledge import VECTORS
     from gateway.model_measure import evaluation_sets
     from kb.embed import E5Embedder, embed_cached
@@ -51,7 +51,7 @@ def check_examples() -> None:
     problems = check(
         examples,
         evaluated,
-        [str(intent) for intent in intents if intent != "nlu_fallback"],
+        [str(intent) for intent in intents if intent not in UNSPOKEN],
         (folder / "README.md").read_text(encoding="utf-8"),
         embed,
         yaml.safe_load((folder / "reviewed_pairs.yml").read_text(encoding="utf-8")) or [],

@@ -27,9 +27,10 @@ INTENTS = frozenset(DOMAIN["intents"])
 
 def led_to() -> dict[str, str]:
     """The action that each intent's own rule names."""
+    rules = [r for name in ("intents", "calls") for r in load(f"nlu_data/rules/{name}.yml")["rules"]]
     return {
         rule["steps"][0]["intent"]: rule["steps"][1]["action"]
-        for rule in load("nlu_data/rules/intents.yml")["rules"]
+        for rule in rules
         if "intent" in rule["steps"][0]
     }
 

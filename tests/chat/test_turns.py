@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 
 from chat import threads
 from chat.hub import Hub
-from chat.ports import Answer, Checked, DialogueUnavailable
+from chat.ports import Answer, Checked, DialogueUnavailable, Said
 from chat.turns import MAX_FAILURES, SLOW_WORDS, Patience, Turns
 from store.engine import SessionFactory
 from store.fictional import phone
@@ -45,7 +45,7 @@ class Twin:
         self.most_inside = 0
         self._known: dict[str, Sequence[Answer]] = {}
 
-    async def send(self, conversation_id: uuid.UUID, message_id: str, text: str) -> Sequence[Answer]:
+    async def send(self, conversation_id: uuid.UUID, message_id: str, said: Said) -> Sequence[Answer]:
         self.calls += 1
         self.inside += 1
         self.most_inside = max(self.most_inside, self.inside)
@@ -53,6 +53,7 @@ class Twin:
             await asyncio.sleep(0)
             if self.down:
                 raise DialogueUnavailable("down")
+            text = said.text
             if text in self.gates:
                 await self.gates[text].wait()
             if message_id not in self._known:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from chat.ports import Answer, DialogueUnavailable
+from chat.ports import Answer, DialogueUnavailable, Said
 from gateway.dialogue import SILENT, RasaDialogue
 from tests.support.stack import TODAY
 
@@ -41,14 +41,14 @@ async def test_one_message_goes_out_with_token_id_and_day(dialogue: Any) -> None
         seen.append(request)
         return httpx.Response(200, json={"messages": [{"text": "好"}]})
 
-    assert await dialogue(rasa).send(TALK, "17", "/restart") == [Answer("好")]
+    assert await dialogue(rasa).send(TALK, "17", Said("/restart")) == [Answer("好")]
     (request,) = seen
     assert request.headers["authorization"] == "Bearer a-token"
     assert json.loads(request.content) == {
         "sender": str(TALK),
         "message": "／restart",
         "message_id": "17",
-        "metadata": {"today": "2026-11-23"},
+        "metadata": {"today": "2026-11-23", "channel": "web"},
     }
 
 
@@ -59,7 +59,7 @@ async def test_answers_keep_their_parts_and_facts_stay_apart(dialogue: Any) -> N
         "custom": {"show": {"kind": "citations", "items": ["x"]}, "facts": [{"kind": "bill"}]},
     }
     (answer,) = await dialogue(lambda _: httpx.Response(200, json={"messages": [message]})).send(
-        TALK, "1", "x"
+        TALK, "1", Said("x")
     )
     assert answer == Answer(
         "欠80000元",
@@ -71,7 +71,7 @@ async def test_answers_keep_their_parts_and_facts_stay_apart(dialogue: Any) -> N
 
 @pytest.mark.parametrize("messages", [[], [{}], [{"custom": {"facts": []}}], [{"text": ""}]])
 async def test_a_silent_turn_still_gets_an_answer(dialogue: Any, messages: list[Any]) -> None:
-    answers = await dialogue(lambda _: httpx.Response(200, json={"messages": messages})).send(TALK, "1", "x")
+    answers = await dialogue(lambda _: httpx.Response(200, json={"messages": messages})).send(TALK, "1", Said("x"))
     assert answers == [SILENT]
 
 
@@ -100,7 +100,7 @@ def _slow(request: httpx.Request) -> httpx.Response:
 )
 async def test_anything_but_an_answer_is_nobody_there(dialogue: Any, rasa: Handler) -> None:
     with pytest.raises(DialogueUnavailable):
-        await dialogue(rasa).send(TALK, "1", "x")
+        await dialogue(rasa).send(TALK, "1", Said("x"))
 
 
 async def test_health(dialogue: Any) -> None:

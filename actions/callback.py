@@ -35,7 +35,7 @@ class StartCallback(Capability):
             preset["callback_phone"] = "registered"
         at = wanted_time(ctx)
         if at is not None and not isinstance(at, str):
-            preset |= {"callback_time": _when(at, ctx.today), "callback_at": at.isoformat()}
+            preset |= {"callback_time": in_words(at, ctx.today), "callback_at": at.isoformat()}
         submit = ("action_callback_submit", CALLBACK_SLOTS)
         return Reply.say(
             "好的，登记一个回电。", events=begin(CALLBACK_FORM, ctx.turn, CALLBACK_SLOTS, preset, submit)
@@ -56,7 +56,8 @@ async def _typed_phone(ctx: Context) -> str | None:
     return None
 
 
-def _when(at: datetime, today: date) -> str:
+def in_words(at: datetime, today: date) -> str:
+    """``11月24日（星期二）下午3点``."""
     half = "上午" if at.hour < 12 else "下午"
     hour = at.hour if at.hour <= 12 else at.hour - 12
     return f"{day(at.date(), today)}{half}{hour}点{f'{at.minute}分' if at.minute else ''}"
@@ -137,7 +138,7 @@ class CallbackForm(JourneyForm):
         slots: dict[str, Any] = {"callback_phone": phone}
         at = wanted_time(ctx)
         if isinstance(at, datetime):
-            slots |= {"callback_time": _when(at, ctx.today), "callback_at": at.isoformat()}
+            slots |= {"callback_time": in_words(at, ctx.today), "callback_at": at.isoformat()}
         return Filled(slots)
 
     async def _time(self, ctx: Context) -> Reading:
@@ -146,7 +147,7 @@ class CallbackForm(JourneyForm):
             return Wrong(at)
         if at is None:
             return None
-        return Filled({"callback_time": _when(at, ctx.today), "callback_at": at.isoformat()})
+        return Filled({"callback_time": in_words(at, ctx.today), "callback_at": at.isoformat()})
 
 
 class SubmitCallback(Capability):

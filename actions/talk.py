@@ -185,7 +185,7 @@ class WrongPerson(Capability):
                     Button("不是，我是本人", "不是，我就是本人"),
                 ],
             )
-        await _exclude(ctx, "wrong_person")
+        await note_exclusion(ctx, "wrong_person")
         await revoke(ctx.session, ctx.turn.conversation_id)
         return Reply.say(
             "不好意思，打扰您了。我已经记下，会请工作人员核对联系方式。您不用提供任何信息。",
@@ -208,14 +208,15 @@ class OptOut(Capability):
                     Button("不是", "不是这个意思"),
                 ],
             )
-        await _exclude(ctx, "opt_out")
+        await note_exclusion(ctx, "opt_out")
         return Reply.say(
             "好的，已经记下，以后不再给您打提醒电话、发提醒信息。依法要送达的文书还会按规定送达。想查什么，您随时可以来问我。",
             events=[*leave(), SlotSet(PENDING, None)],
         )
 
 
-async def _exclude(ctx: Context, kind: str) -> None:
+async def note_exclusion(ctx: Context, kind: str) -> None:
+    """Note a reason not to contact: ``opt_out`` or ``wrong_person``; once a conversation."""
     who = await ctx.who()
     await ctx.session.execute(
         insert(ContactExclusion)

@@ -1,0 +1,360 @@
+"""The call as a pure machine: inputs in, commands out, on whatever clock the caller keeps."""
+
+from __future__ import annotations
+
+import re
+
+from telephony.call.base import Callee, Pace, Phase
+from telephony.call.commands import CallHuman, Command
+from telephony.call.inputs import (
+    Alarm,
+    Answered,
+    Booked,
+    Broke,
+    Checked,
+    HungUp,
+    Input,
+    MachineSaid,
+    Played,
+    Read,
+    Replied,
+    VoiceFailed,
+)
+from telephony.call.matter import Matter
+from telephony.call.plain import interrupts, is_listening, is_no, is_yes
+from telephony.call.words import Words
+from telephony.events import (
+    Expected,
+    KeyPressed,
+    MachineHeard,
+    MachineSign,
+    Outcome,
+    Partial,
+    SpeechBegan,
+    Utterance,
+)
+
+_LEAST_CONFIDENCE = 0.35
+"""Below this what was recognised is not worth acting on."""
+_LONG_NOISE_MS = 1200
+"""Sound without words that lasts this long was somebody speaking."""
+_EARLY_MS = 1500
+"""A 对 said this shortly before a question has ended answers it."""
+_MUTE = 2
+"""Sentences in a row that could not be said."""
+_FAREWELL = re.compile(r"再见|拜拜|挂了|谢谢|晓得了|知道了")
+_BEFORE_PROOF = frozenset({Phase.OPENING, Phase.WHO})
+_SPEAKS_TO_A_PERSON = frozenset(
+    {Phase.PROVE, Phase.READ_BACK, Phase.MATTER, Phase.CALLBACK_TIME, Phase.OPT_OUT}
+)
+
+
+class Brain(Matter):
+    """One call. :meth:`handle` takes one input and returns what is to be done, in order."""
+
+    def __init__(self, callee: Callee, words: Words, pace: Pace | None = None) -> None:
+        super().__init__(callee, words, pace or Pace())
+        self._early: Utterance | None = None
+        self._queued: Utterance | None = None
+        self._mute = 0
+
+    @property
+    def over(self) -> bool:
+        """Whether the call has ended; nothing is done after that."""
+        return self.phase is Phase.OVER
+
+    @property
+    def proving(self) -> bool:
+        """Whether the digits of the proof are being spoken of: what is said now is not for the transcript."""
+        return self.phase in (Phase.PROVE, Phase.READ_BACK)
+
+    def handle(self, item: Input) -> list[Command]:
+        """What ``item`` leads to."""
+        if not self.over:
+            self._dispatch(item)
+        done, self.out[:] = list(self.out), []
+        return done
+
+    def _dispatch(self, item: Input) -> None:
+        match item:
+            case Answered():
+                self.greet()
+            case SpeechBegan():
+                self.stop("silence")
+            case Partial():
+                self._partial(item)
+            case Utterance():
+                self._utterance(item)
+            case KeyPressed():
+                self._key(item.digit)
+            case Played():
+                self._mute = 0
+                self.floor.played(item.say)
+                self._take_early(item.at_ms)
+            case VoiceFailed():
+                self._voice_failed(item.say)
+            case Read():
+                if self.end_turn(item.turn):
+                    self._read(item)
+                    self._take_queued()
+            case Replied():
+                if self.end_turn(item.turn):
+                    self.matter_replied(item.reply)
+                    self._take_queued()
+            case Checked():
+                if self.end_turn(item.turn):
+                    self.checked(item)
+            case Booked():
+                if self.end_turn(item.turn):
+                    self._booked(item)
+            case Broke():
+                if self.end_turn(item.turn):
+                    self._broke()
+            case Alarm():
+                self._alarm(item.name)
+            case MachineHeard():
+                self._machine(item.sign)
+            case MachineSaid():
+                self._machine_said(item.answered_by)
+            case HungUp():
+                self._hung_up()
+
+    # --- speech ---
+
+    def _partial(self, partial: Partial) -> None:
+        self.stop("silence")
+        if self.phase is Phase.MACHINE or not self.floor.speaking or self.floor.firm:
+            return
+        if self.phase is Phase.CLOSING and not self.told:
+            return
+        if interrupts(partial.text):
+            self.floor.hush()
+
+    def _utterance(self, utterance: Utterance) -> None:
+        if self.phase in (Phase.MACHINE, Phase.OPENING):
+            return
+        if self.phase is Phase.CLOSING:
+            self._words_at_the_end(utterance)
+            return
+        if self.floor.speaking:
+            if self.floor.firm or not utterance.text:
+                return
+            if is_listening(utterance.text):
+                self._early = utterance
+                return
+            self.floor.hush()
+        if not utterance.text:
+            if utterance.ended_ms - utterance.began_ms >= _LONG_NOISE_MS:
+                self.unheard()
+            elif self.waiting is None:
+                self.wait_in_silence()
+            return
+        self.person_spoke = True
+        if utterance.confidence < _LEAST_CONFIDENCE:
+            self.unheard()
+        elif self.waiting is not None:
+            self._queued = utterance
+        else:
+            self._words(utterance)
+
+    def _words_at_the_end(self, utterance: Utterance) -> None:
+        text = utterance.text
+        if self.told and text and not is_no(text) and not is_listening(text) and not _FAREWELL.search(text):
+            self.reopened(utterance)
+        elif not self.floor.speaking:
+            self.end(*self.ending)
+
+    def _words(self, utterance: Utterance) -> None:
+        self.stop("silence")
+        match self.phase:
+            case Phase.WHO:
+                self.who_words(utterance)
+            case Phase.PROVE:
+                self.prove_words(utterance)
+            case Phase.READ_BACK:
+                self.read_back_words(utterance)
+            case Phase.CALLBACK_TIME:
+                self.time_words(utterance.text)
+            case Phase.OPT_OUT:
+                self.opt_out_words(utterance)
+            case Phase.MATTER:
+                self.matter_words(utterance)
+            case _:
+                pass
+
+    def _take_queued(self) -> None:
+        queued, self._queued = self._queued, None
+        if queued is not None and self.waiting is None and not is_listening(queued.text):
+            self._words(queued)
+
+    def _take_early(self, at_ms: int) -> None:
+        """A yes given while the question was still being asked counts, if it came near its end."""
+        early, self._early = (None, self._early) if self.floor.speaking else (self._early, None)
+        asked = self.question is not None and self.question.expectation.kind is Expected.YES_NO
+        recent = early is not None and at_ms - early.ended_ms <= _EARLY_MS
+        if early is not None and recent and asked and self.waiting is None and is_yes(early.text):
+            self._words(early)
+
+    def _read(self, item: Read) -> None:
+        match self.phase:
+            case Phase.WHO:
+                self.who_read(self.heard, item.reading)
+            case Phase.PROVE:
+                self.prove_read(self.heard, item.reading)
+            case Phase.READ_BACK:
+                self.read_back_read(self.heard, item.reading)
+            case _:
+                pass
+
+    def _booked(self, booked: Booked) -> None:
+        if booked.when:
+            self.on_booked(booked.when)
+        else:
+            self.on_refused(booked.refusal)
+
+    # --- keys ---
+
+    def _key(self, digit: str) -> None:
+        if self.phase in (Phase.MACHINE, Phase.CLOSING, Phase.OPENING) or self.floor.firm:
+            return
+        self.person_spoke = True
+        if self.phase is Phase.PROVE and digit != "*":
+            self.floor.hush()
+            self.prove_key(digit)
+            return
+        amount = self.question is not None and self.question.expectation.kind is Expected.AMOUNT
+        if digit == "*":
+            self.floor.hush()
+            self.slow = True
+            self.ask_again("repeat_slower")
+        elif digit == "0" and not amount and self.waiting is None:
+            self.floor.hush()
+            self._key_human()
+        elif self.phase is Phase.MATTER:
+            if self.waiting is None:
+                self.matter_key(digit)
+        elif digit in "12" and self.waiting is None:
+            self.floor.hush()
+            self._yes_no_key(yes=digit == "1")
+
+    def _key_human(self) -> None:
+        if self.phase is Phase.MATTER:
+            self._typed_words("转人工")
+        else:
+            self._to_human("asked", "0")
+
+    def _yes_no_key(self, *, yes: bool) -> None:
+        match self.phase:
+            case Phase.WHO:
+                if yes:
+                    self.prove()
+                else:
+                    self.not_them("")
+            case Phase.READ_BACK:
+                if yes:
+                    self.read_back_yes()
+                else:
+                    self.read_back_no()
+            case Phase.OPT_OUT:
+                if yes:
+                    self.opted_out()
+                else:
+                    self.phase = Phase.WHO
+                    self.ask(self.who())
+            case _:
+                pass
+
+    # --- alarms and failures ---
+
+    def _alarm(self, name: str) -> None:
+        if name == "end":
+            self.floor.hush()
+            self.end(self.outcome_so_far(Outcome.NOT_VERIFIED), "closing cut short")
+        elif name == "longest":
+            self.close(self.outcome_so_far(Outcome.NOT_VERIFIED), "closing", note="too long")
+        elif name == "beep" and self.phase is Phase.MACHINE:
+            self._leave_message()
+        elif name == "digits" and self.phase is Phase.PROVE:
+            self.digits_missing()
+        elif name == "slow" and self.waiting is not None:
+            self.say("slow_system")
+        elif name == "dead" and self.waiting is not None:
+            self._broke()
+        elif name == "silence" and not self.floor.speaking and self.waiting is None:
+            if self.phase is Phase.MATTER:
+                self.matter_silence()
+            elif self.phase is not Phase.CLOSING:
+                self.silence()
+
+    def _broke(self) -> None:
+        """Something of ours does not answer: say so kindly; a human will call."""
+        self.waiting = None
+        self.out.append(CallHuman("unavailable", self.heard))
+        self.close(
+            self.outcome_so_far(Outcome.OUR_FAILURE), "system_down_callback", note="dialogue unavailable"
+        )
+
+    def _voice_failed(self, say: int) -> None:
+        """One sentence may fail; a call without a voice ends."""
+        self._mute += 1
+        if self._mute >= _MUTE:
+            self.out.append(CallHuman("unavailable", ""))
+            self.end(self.outcome_so_far(Outcome.OUR_FAILURE), "no voice")
+        else:
+            self.floor.played(say)
+
+    # --- machines ---
+
+    def _machine(self, sign: MachineSign) -> None:
+        if self.phase is Phase.MACHINE:
+            if sign is MachineSign.BEEP:
+                self._leave_message()
+        elif self.phase in _BEFORE_PROOF and not self._a_person():
+            if sign is MachineSign.FAX:
+                self.floor.hush()
+                self.end(Outcome.FAX, "fax")
+            elif sign is MachineSign.BEEP:
+                self._meet_machine()
+                self._leave_message()
+            elif sign is not MachineSign.MUSIC:
+                self._meet_machine()
+
+    def _machine_said(self, answered_by: str) -> None:
+        if self.phase not in (Phase.MACHINE, *_BEFORE_PROOF) or self._a_person():
+            return
+        if answered_by == "fax":
+            self.floor.hush()
+            self.end(Outcome.FAX, "fax")
+        elif answered_by.startswith("machine"):
+            if self.phase is not Phase.MACHINE:
+                self._meet_machine()
+            if answered_by.startswith("machine_end"):
+                self._leave_message()
+
+    def _a_person(self) -> bool:
+        """Whether what was said so far can only have been a person's: an answer that was understood."""
+        return self.phase in _SPEAKS_TO_A_PERSON or self.doubts > 0
+
+    def _meet_machine(self) -> None:
+        self.floor.hush()
+        self.phase = Phase.MACHINE
+        self.question = None
+        self.waiting = None
+        for name in ("silence", "slow", "dead"):
+            self.stop(name)
+        self.alarm("beep", self.pace.beep)
+
+    def _leave_message(self) -> None:
+        self.stop("beep")
+        if self.floor.speaking:
+            return
+        self.say("voicemail_neutral", firm=True, bureau=self.callee.bureau)
+        self.floor.then(lambda: self.end(Outcome.VOICEMAIL, "message left"))
+
+    # --- the other side is gone ---
+
+    def _hung_up(self) -> None:
+        if self.phase is Phase.MACHINE:
+            self.end(Outcome.VOICEMAIL, "no message left")
+        else:
+            self.end(self.outcome_so_far(Outcome.HUNG_UP), f"hung up in {self.phase.value}")

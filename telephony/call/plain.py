@@ -1,0 +1,69 @@
+"""Words so plain that nobody needs to be asked what they mean: yes, no, digits, and sounds of listening.
+
+Han-aware: what counts is the number of Han characters, not of words between spaces.
+"""
+
+from __future__ import annotations
+
+import re
+
+_TAILS = "啊呀哦噢喔嘛呢吧哈啦咯嘞的了"
+_YES = frozenset((
+    "是", "对", "嗯", "好", "行", "可以", "没错", "对头", "中", "系", "是我", "我是", "就是", "我就是", "正是", "当然", "是这样",
+    "没问题", "好的", "是的", "对的", "行的", "要得", "冇错", "嗯嗯", "对对", "是是", "好好", "是本人", "我是本人", "就是我", "得", "正确",
+    "对上了", "系我", "俺就是",
+))  # fmt: skip
+_NO = frozenset((
+    "不是", "不对", "不", "没有", "不用", "不行", "不要", "不必", "唔系", "唔使", "冇", "勿是", "不是我", "我不是", "错了", "不对不对",
+    "不是不是", "没", "不用不用", "没了", "没有没有", "不用谢", "没事了", "没别的", "没有别的", "不需要", "没问题了",
+))  # fmt: skip
+_LISTENING = frozenset((
+    "嗯", "好", "对", "哦", "噢", "喔", "啊", "是", "行", "唔", "诶", "欸", "哎", "呃", "额", "昂", "喂", "嗯嗯", "好好", "对对",
+    "是是", "哦哦", "好的", "对的", "是的", "行行", "嗯好", "哦好",
+))  # fmt: skip
+_NOT_HAN = re.compile(r"[^\u4e00-\u9fff0-9A-Za-z]")
+_DIGITS = dict(zip("零〇一二三四五六七八九幺洞两拐勾", "00123456789" + "10279", strict=True))
+_DIGIT_RUN = re.compile(r"[0-9零〇一二三四五六七八九幺洞两拐勾]+")
+
+
+def bare(text: str) -> str:
+    """``text`` without punctuation and without the particles at its end."""
+    kept = _NOT_HAN.sub("", text)
+    return kept.rstrip(_TAILS) or kept
+
+
+def is_yes(text: str) -> bool:
+    """A plain yes: 是的, 嗯, 对, 我就是."""
+    return bare(text) in _YES or _NOT_HAN.sub("", text) in _YES
+
+
+def is_no(text: str) -> bool:
+    """A plain no: 不是, 不用, 没有了."""
+    return bare(text) in _NO or _NOT_HAN.sub("", text) in _NO
+
+
+def is_listening(text: str) -> bool:
+    """Only sounds that show somebody is listening (嗯, 好, 对, 哦): they take nobody's turn."""
+    kept = _NOT_HAN.sub("", text)
+    while kept:
+        word = next((w for n in (2, 1) if (w := kept[:n]) in _LISTENING), None)
+        if word is None:
+            return False
+        kept = kept[len(word) :]
+    return True
+
+
+def interrupts(partial: str) -> bool:
+    """Whether what has been recognised so far takes the turn: two characters or more that are not mere listening."""
+    return len(_NOT_HAN.sub("", partial)) >= 2 and not is_listening(partial)
+
+
+def digits_in(text: str) -> str:
+    """The digits spoken or written in ``text``, in order; the last stretch when the speaker corrects himself."""
+    said = re.split(r"不对|不是|错了|应该是|改成", text)[-1]
+    return "".join(_DIGITS.get(sign, sign) for run in _DIGIT_RUN.findall(said) for sign in run)
+
+
+def without_numbers(text: str) -> str:
+    """``text`` with every digit, written or spoken, made unreadable."""
+    return "".join("*" if sign in _DIGITS or sign.isdigit() else sign for sign in text)

@@ -1,0 +1,147 @@
+"""The proof: four digits, spoken or keyed, read back, three tries."""
+
+from __future__ import annotations
+
+import re
+
+from telephony.call.base import YES_NO, Phase, Question
+from telephony.call.commands import CheckDigits, OpenMatter, Understand
+from telephony.call.inputs import Checked, Reading, Verdict
+from telephony.call.opening import Opening
+from telephony.call.plain import digits_in, is_no, is_yes
+from telephony.events import Expectation, Expected, Outcome, Utterance
+
+NEEDED = 4
+_WHOLE = range(15, 19)
+"""Somebody reads the whole number out: its end is what was asked for."""
+_FORGOT = re.compile(r"不知道|不记得|记不(得|住|清)|忘(了|记)|没带|唔记得|搞不清|不晓得")
+DIGITS = Expectation(Expected.DIGITS, (), NEEDED)
+
+
+class Proving(Opening):
+    """Asks for the digits and has them checked."""
+
+    said_digits = ""
+
+    def prove(self) -> None:
+        """Ask for the digits."""
+        self.understood()
+        self.phase = Phase.PROVE
+        self.said_digits = ""
+        self.ask(Question(self.words.say("verify_ask"), DIGITS, self.words.say("keys_digits")))
+
+    def prove_words(self, utterance: Utterance) -> None:
+        """Words in answer to that."""
+        self.stop("digits")
+        digits = digits_in(utterance.text)
+        if len(digits) in _WHOLE:
+            self._read_back(digits[-NEEDED:])
+        elif len(digits) == NEEDED:
+            self._read_back(digits)
+        elif len(digits) >= 2 or (digits and self.said_digits):
+            self._more_digits(digits)
+        elif _FORGOT.search(utterance.text):
+            self.close(Outcome.NOT_VERIFIED, "verify_failed", note="no_digits")
+        else:
+            self.out.append(Understand(self.begin_turn(utterance.text), utterance.text))
+
+    def _more_digits(self, digits: str) -> None:
+        self.said_digits += digits
+        if len(self.said_digits) == NEEDED:
+            self._read_back(self.said_digits)
+        elif len(self.said_digits) > NEEDED:
+            self.said_digits = ""
+            self.unheard()
+        else:
+            self.alarm("digits", self.pace.between_digits)
+
+    def digits_missing(self) -> None:
+        """No more digits came."""
+        self.said_digits = ""
+        self.unheard()
+
+    def prove_read(self, text: str, reading: Reading) -> None:
+        """The reading of words without digits."""
+        if reading.intent == "wrong_person":
+            self.not_them(text)
+        elif reading.intent in ("affirm", "verify_self"):
+            self.understood()
+            self.ask_again()
+        elif not self.aside(text, reading):
+            self.unheard()
+
+    def prove_key(self, digit: str) -> None:
+        """A key; four of them are the answer and need no reading back, ``#`` begins anew."""
+        if digit == "#":
+            self.said_digits = ""
+            return
+        self.stop("silence")
+        self.said_digits += digit
+        if len(self.said_digits) == NEEDED:
+            self.stop("digits")
+            self._check(self.said_digits)
+        else:
+            self.alarm("digits", self.pace.between_digits)
+
+    def _read_back(self, digits: str) -> None:
+        self.understood()
+        self.said_digits = digits
+        self.phase = Phase.READ_BACK
+        text = self.words.say("verify_readback", digits="，".join(digits))
+        self.ask(Question(text, YES_NO, self.words.say("keys_yes_no")))
+
+    def read_back_words(self, utterance: Utterance) -> None:
+        """Yes, no, or other digits."""
+        digits = digits_in(utterance.text)
+        if len(digits) == NEEDED and digits != self.said_digits:
+            self._read_back(digits)
+        elif is_yes(utterance.text) or digits == self.said_digits:
+            self._check(self.said_digits)
+        elif is_no(utterance.text):
+            self.read_back_no()
+        else:
+            self.out.append(Understand(self.begin_turn(utterance.text), utterance.text))
+
+    def read_back_read(self, text: str, reading: Reading) -> None:
+        """The reading of another answer."""
+        if reading.intent in ("affirm", "verify_self"):
+            self._check(self.said_digits)
+        elif reading.intent in ("deny", "correct_answer"):
+            self.read_back_no()
+        elif not self.aside(text, reading):
+            self.unheard()
+
+    def read_back_yes(self) -> None:
+        """The digits are right as read back."""
+        self._check(self.said_digits)
+
+    def read_back_no(self) -> None:
+        """Misheard: that is no try."""
+        self.unheard_steps += 1
+        if self.unheard_steps >= 3:
+            self.say("keys_digits")
+        self.prove_again()
+
+    def prove_again(self) -> None:
+        """Ask for the digits once more, the ladders going on."""
+        self.phase = Phase.PROVE
+        self.said_digits = ""
+        self.ask(Question(self.words.say("verify_again"), DIGITS, self.words.say("keys_digits")))
+
+    def _check(self, digits: str) -> None:
+        self.floor.hush()
+        self.out.append(CheckDigits(self.begin_turn(""), digits))
+
+    def checked(self, checked: Checked) -> None:
+        """What the digits proved."""
+        if checked.verdict is Verdict.RIGHT:
+            self.understood()
+            self.phase = Phase.MATTER
+            self.question = None
+            self.say("verified")
+            self.out.append(OpenMatter(self.begin_turn("")))
+        elif checked.verdict is Verdict.WRONG:
+            self.say("verify_wrong", left="一二三四五"[max(checked.left, 1) - 1])
+            self.prove_again()
+        else:
+            self.close(Outcome.NOT_VERIFIED, "verify_failed", note="wrong_digits")

@@ -1,0 +1,242 @@
+"""Runs one call: wire, ear and voice on one side, the brain in the middle, the desk on the other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from telephony.call.brain import Brain
+from telephony.call.commands import (
+    Ask,
+    Book,
+    CallHuman,
+    CheckDigits,
+    Command,
+    End,
+    Exclude,
+    Hush,
+    Listen,
+    OpenMatter,
+    Say,
+    SetAlarm,
+    StopAlarm,
+    Understand,
+)
+from telephony.call.inputs import (
+    Alarm,
+    Answered,
+    Booked,
+    Broke,
+    Checked,
+    HungUp,
+    Input,
+    Played,
+    Read,
+    Replied,
+    VoiceFailed,
+)
+from telephony.call.mouth import Mouth
+from telephony.call.plain import without_numbers
+from telephony.call.ports import Desk, DeskError, Ear, Line, Recorder, Wire
+from telephony.events import (
+    AudioIn,
+    KeyPressed,
+    MarkReturned,
+    Outcome,
+    StreamStarted,
+    StreamStopped,
+    Utterance,
+)
+
+log = structlog.get_logger("telephony.call")
+
+_DRAIN_S = 5.0
+"""How long what must still be written may take after the call."""
+
+
+class Session:
+    """One call from its first frame to its stored outcome."""
+
+    def __init__(
+        self,
+        brain: Brain,
+        wire: Wire,
+        ear: Ear,
+        mouth: Mouth,
+        desk: Desk,
+        recorder: Recorder,
+        watch: Callable[[Input], None] = lambda item: None,
+    ) -> None:
+        """``watch`` sees every input before the brain does, for live pages and benches."""
+        self._brain = brain
+        self._wire = wire
+        self._ear = ear
+        self._mouth = mouth
+        self._desk = desk
+        self._recorder = recorder
+        self._watch = watch
+        self._inputs: asyncio.Queue[Input] = asyncio.Queue()
+        self._alarms: dict[str, asyncio.TimerHandle] = {}
+        self._asking: set[asyncio.Task[None]] = set()
+        self._lines: asyncio.Queue[Line | None] = asyncio.Queue()
+        self._ended: tuple[Outcome, str] | None = None
+        mouth.attach(self._played, self._voice_failed, self._note)
+
+    def put(self, item: Input) -> None:
+        """Bring something to the brain from outside, such as the carrier's machine detection."""
+        self._inputs.put_nowait(item)
+
+    async def run(self) -> Outcome:
+        """Run until the call is over; the outcome is stored whatever breaks."""
+        receiving = asyncio.create_task(self._receive())
+        writing = asyncio.create_task(self._write_lines())
+        try:
+            while self._ended is None:
+                item = await self._inputs.get()
+                self._watch(item)
+                for command in self._brain.handle(item):
+                    await self._perform(command)
+        except Exception:
+            log.exception("call_broke")
+            self._ended = (self._brain.outcome_so_far(Outcome.OUR_FAILURE), "our failure")
+        finally:
+            await self._put_away(receiving, writing)
+        assert self._ended is not None
+        return self._ended[0]
+
+    async def _put_away(self, receiving: asyncio.Task[None], writing: asyncio.Task[None]) -> None:
+        outcome, note = self._ended or (self._brain.outcome_so_far(Outcome.OUR_FAILURE), "stopped")
+        self._ended = (outcome, note)
+        for handle in self._alarms.values():
+            handle.cancel()
+        receiving.cancel()
+        await self._mouth.close()
+        await asyncio.gather(receiving, return_exceptions=True)
+        if self._asking:
+            await asyncio.wait(self._asking, timeout=_DRAIN_S)
+        self._lines.put_nowait(None)
+        await asyncio.wait({writing}, timeout=_DRAIN_S)
+        writing.cancel()
+        try:
+            await self._desk.finish(outcome, note, self._ear.pack)
+        except DeskError:
+            log.exception("outcome_not_stored", outcome=outcome.value)
+        await self._ear.close()
+
+    # --- from the wire ---
+
+    async def _receive(self) -> None:
+        try:
+            while True:
+                item = await self._wire.receive()
+                match item:
+                    case StreamStarted():
+                        self.put(Answered())
+                    case AudioIn():
+                        await self._hear(item)
+                    case KeyPressed():
+                        now = self._mouth.now_ms()
+                        self._note(Line("key", item.digit, now, now))
+                        self.put(item)
+                    case MarkReturned():
+                        self._mouth.returned(item.name)
+                    case StreamStopped():
+                        break
+        except Exception:
+            log.exception("wire_broke")
+        self.put(HungUp())
+
+    async def _hear(self, frame: AudioIn) -> None:
+        self._recorder.caller(frame.at_ms, frame.mulaw)
+        for event in await self._ear.feed(frame):
+            if isinstance(event, Utterance) and event.text:
+                text, began, ended = event.text, event.began_ms, event.ended_ms
+                self._note(Line("caller", text, began, ended, text, event.confidence, event.pack))
+            self.put(event)
+
+    # --- the brain's commands ---
+
+    async def _perform(self, command: Command) -> None:
+        match command:
+            case Say():
+                self._ear.bot_speaking(True)
+                self._mouth.say(command.say, command.text, slow=command.slow)
+            case Hush():
+                self._ear.bot_speaking(False)
+                await self._mouth.hush()
+            case Listen():
+                self._ear.expect(command.expectation)
+            case SetAlarm():
+                self._set_alarm(command)
+            case StopAlarm():
+                if (handle := self._alarms.pop(command.name, None)) is not None:
+                    handle.cancel()
+            case End():
+                self._ended = (command.outcome, command.note)
+            case Exclude():
+                self._start(self._told(self._desk.exclude(command.kind)))
+            case CallHuman():
+                self._start(self._told(self._desk.call_human(command.reason, command.words)))
+            case _:
+                self._start(self._asked(command))
+
+    def _set_alarm(self, command: SetAlarm) -> None:
+        if (old := self._alarms.pop(command.name, None)) is not None:
+            old.cancel()
+        loop = asyncio.get_running_loop()
+        self._alarms[command.name] = loop.call_later(command.after_ms / 1000, self.put, Alarm(command.name))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
+    async def _told(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except Exception:
+            log.exception("desk_refused")
+
+    async def _asked(self, command: Understand | OpenMatter | Ask | CheckDigits | Book) -> None:
+        try:
+            self.put(await self._answer_to(command))
+        except Exception:
+            log.exception("desk_failed", asked=type(command).__name__)
+            self.put(Broke(command.turn))
+
+    async def _answer_to(self, command: Understand | OpenMatter | Ask | CheckDigits | Book) -> Input:
+        match command:
+            case Understand():
+                return Read(command.turn, await self._desk.understand(command.text))
+            case OpenMatter():
+                return Replied(command.turn, await self._desk.open_matter())
+            case Ask():
+                return Replied(command.turn, await self._desk.answer(command.text))
+            case CheckDigits():
+                return Checked(command.turn, *await self._desk.check_digits(command.digits))
+            case Book():
+                return Booked(command.turn, *await self._desk.book(command.words))
+
+    # --- from the mouth ---
+
+    def _played(self, say: int) -> None:
+        if not self._mouth.busy:
+            self._ear.bot_speaking(False)
+        self.put(Played(say, self._mouth.now_ms()))
+
+    def _voice_failed(self, say: int) -> None:
+        self.put(VoiceFailed(say))
+
+    def _note(self, line: Line) -> None:
+        """Into the transcript; while the digits of the proof are spoken of, without any number."""
+        if self._brain.proving:
+            line = replace(line, text=without_numbers(line.text), heard=without_numbers(line.heard))
+        self._lines.put_nowait(line)
+
+    async def _write_lines(self) -> None:
+        while (line := await self._lines.get()) is not None:
+            await self._told(self._desk.line(line))

@@ -1,0 +1,364 @@
+"""What a call says when, and how it ends, on virtual time."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from talk import RIGHT, Talk, proven
+
+from telephony.call.inputs import Choice, MachineSaid, Reading, Reply, VoiceFailed
+from telephony.events import Expected, MachineHeard, MachineSign, Outcome
+
+pytestmark = pytest.mark.unit
+
+PRIVATE = ("税没缴", "欠", "滞纳", "元")
+
+
+def told(talk: Talk) -> str:
+    return "".join(talk.said)
+
+
+def test_it_says_first_what_it_is_and_that_it_records() -> None:
+    talk = Talk().answer()
+    assert "智能助手" in talk.said[0] and "录音" in talk.said[0] and "成都市税务局" in talk.said[0]
+    assert "请问是王建国吗" in talk.said[1]
+
+
+def test_the_disclosure_cannot_be_interrupted() -> None:
+    talk = Talk().answer().speak("你是谁啊要干什么")
+    assert not talk.cut
+    talk.hear_out()
+    assert talk.expected is not None and talk.expected.kind is Expected.YES_NO
+
+
+def test_the_question_after_it_can() -> None:
+    talk = Talk().answer().wait(len(Talk().answer().said[0]) * 200 + 300)
+    talk.speak("我就是王建国")
+    assert talk.cut == [talk.said[1]]
+
+
+def test_nothing_of_the_matter_before_the_proof() -> None:
+    talk = Talk().answer().say("是的")
+    assert talk.expected is not None and talk.expected.kind is Expected.DIGITS
+    assert not any(word in told(talk) for word in PRIVATE)
+    talk.say("零零四三")
+    assert "0，0，4，3" in talk.last and not talk.checked
+    talk.say("对")
+    assert talk.checked == [RIGHT]
+    assert "税没缴" in told(talk)
+
+
+def test_keyed_digits_need_no_reading_back() -> None:
+    talk = Talk().answer().say("是").hear_out().press("0043")
+    assert talk.checked == [RIGHT]
+    assert "税没缴" in told(talk)
+
+
+def test_a_wrong_key_can_be_taken_back() -> None:
+    talk = Talk().answer().say("是").hear_out().press("009#0043")
+    assert talk.checked == [RIGHT]
+
+
+def test_digits_may_come_in_two_breaths() -> None:
+    talk = Talk().answer().say("是").say("零零").say("四三").say("对")
+    assert talk.checked == [RIGHT]
+
+
+def test_digits_that_stop_half_way_are_asked_for_again() -> None:
+    talk = Talk().answer().say("是").say("零零").wait(5000)
+    assert "没听清" in told(talk) and not talk.checked
+
+
+def test_misheard_digits_are_no_try() -> None:
+    talk = Talk().answer().say("是").say("零零四四").say("不对").say("零零四三").say("对")
+    assert talk.checked == [RIGHT]
+
+
+def test_a_correction_in_the_answer_is_read_back() -> None:
+    talk = Talk().answer().say("是").say("零零四四").say("不对，是零零四三").say("对")
+    assert talk.checked == [RIGHT]
+
+
+def test_three_wrong_tries_end_it_without_a_word_of_the_matter() -> None:
+    talk = Talk().answer().say("是")
+    for digits in ("一一一一", "二二二二", "三三三三"):
+        talk.say(digits).say("对")
+    talk.wait(60_000)
+    assert len(talk.checked) == 3
+    assert talk.ended is not None and talk.ended.outcome is Outcome.NOT_VERIFIED
+    assert "12366" in told(talk) and "税没缴" not in told(talk)
+
+
+@pytest.mark.parametrize(
+    ("words", "outcome", "excluded"),
+    [
+        ("打错了", Outcome.WRONG_PERSON, ["wrong_person"]),
+        ("我不认识这个人", Outcome.WRONG_PERSON, ["wrong_person"]),
+        ("不是", Outcome.WRONG_PERSON, []),
+        ("他不在，我是他老婆", Outcome.NOT_VERIFIED, []),
+    ],
+)
+def test_strangers_learn_nothing(words: str, outcome: Outcome, excluded: list[str]) -> None:
+    talk = Talk().answer().say(words).wait(60_000)
+    assert talk.ended is not None and talk.ended.outcome is outcome
+    assert talk.excluded == excluded
+    assert not any(word in told(talk) for word in PRIVATE)
+
+
+def test_who_asks_what_it_is_about_hears_that_it_comes_after_the_proof() -> None:
+    talk = Talk().answer().say("什么事你说").hear_out()
+    assert "核实身份" in told(talk) and talk.ended is None
+    assert not any(word in told(talk) for word in PRIVATE)
+
+
+def test_doubt_is_answered_with_how_to_check_us_and_never_pressed() -> None:
+    doubt = Reading("suspect_fraud", 0.97)
+    talk = Talk(readings={"你是骗子吧": doubt}).answer()
+    talk.say("你是骗子吧").hear_out()
+    assert "12366" in told(talk) and talk.ended is None
+    talk.say("你是骗子吧").say("你是骗子吧").wait(60_000)
+    assert talk.ended is not None and talk.ended.outcome is Outcome.NOT_VERIFIED
+
+
+def test_no_time_now_books_a_call_back() -> None:
+    talk = Talk(readings={"我在开车": Reading("busy_now", 0.95)}).answer()
+    talk.say("我在开车").say("明天下午三点").wait(60_000)
+    assert talk.ended is not None and talk.ended.outcome is Outcome.CALLBACK
+    assert "明天下午3点" in told(talk)
+
+
+def test_a_time_that_cannot_be_is_asked_for_again() -> None:
+    times = iter([("", "星期天没有人上班。"), ("星期一上午9点", "")])
+    talk = Talk(readings={"我在开会": Reading("busy_now", 0.95)}, book=lambda words: next(times)).answer()
+    talk.say("我在开会").say("星期天").hear_out()
+    assert "星期天没有人上班" in told(talk)
+    talk.say("星期一上午").wait(60_000)
+    assert talk.ended is not None and talk.ended.outcome is Outcome.CALLBACK
+
+
+def test_an_unsure_wish_for_no_more_calls_is_asked_about() -> None:
+    talk = Talk(readings={"别老打来": Reading("opt_out", 0.7)}).answer().say("别老打来").hear_out()
+    assert not talk.excluded
+    talk.say("对").wait(60_000)
+    assert talk.excluded == ["opt_out"]
+    assert talk.ended is not None and talk.ended.outcome is Outcome.OPTED_OUT
+
+
+def test_despair_gets_a_human_and_no_more_questions() -> None:
+    talk = Talk(readings={"我不想活了": Reading("distress", 0.9)}).answer().say("我不想活了").wait(60_000)
+    assert talk.humans == ["distress"]
+    assert talk.ended is not None and talk.ended.outcome is Outcome.HUMAN
+    assert "12356" in told(talk)
+
+
+def test_silence_has_three_steps_and_a_goodbye() -> None:
+    talk = Talk().answer().wait(120_000)
+    assert talk.ended is not None and talk.ended.outcome is Outcome.SILENT
+    assert sum("请问是王建国吗" in said for said in talk.said) == 3
+
+
+def test_the_idle_clock_starts_when_the_bot_has_stopped() -> None:
+    talk = Talk().answer()
+    spoken_ms = sum(len(text) for text in talk.said) * 200
+    talk.wait(spoken_ms + 5_900)
+    assert len(talk.said) == 2
+    talk.wait(200)
+    assert len(talk.said) > 2
+
+
+def test_what_makes_no_sense_three_times_goes_to_a_human() -> None:
+    talk = Talk().answer().say("呜噜呜噜").say("呜噜呜噜").say("呜噜呜噜").wait(60_000)
+    assert talk.humans == ["not_understood"]
+    assert talk.ended is not None and talk.ended.outcome is Outcome.CALLBACK
+
+
+def test_a_cough_is_no_answer() -> None:
+    talk = Talk().answer().noise(300)
+    assert "没听清" not in told(talk)
+    talk.noise(2000)
+    assert "没听清" in told(talk)
+
+
+def test_listening_sounds_do_not_stop_the_bot() -> None:
+    talk = proven(Talk(replies={"怎么缴": Reply(("您可以登录电子税务局缴，也可以到银行柜台缴。",))}))
+    talk.say("怎么缴").speak("嗯")
+    assert not talk.cut
+    talk.speak("好的")
+    assert not talk.cut
+    talk.speak("我不会用电脑怎么办")
+    assert talk.cut
+    assert talk.asked == ["怎么缴", "我不会用电脑怎么办"]
+
+
+def test_a_yes_near_the_end_of_a_question_answers_it() -> None:
+    talk = Talk().answer()
+    disclosure, question = talk.said
+    talk.wait(len(disclosure) * 200 + len(question) * 200 - 500)
+    talk.speak("对").hear_out()
+    assert talk.expected is not None and talk.expected.kind is Expected.DIGITS
+
+
+def test_a_form_goes_on_by_keys() -> None:
+    ask = Reply(("现在账上能用的钱一共大约多少？",), asks="def_cash")
+    confirm = Reply(("现在提交吗？",), asks="def_confirmed")
+    talk = proven(Talk(replies={"我想延期": ask, "12000元": confirm, "是的": Reply(("提交了。",))}))
+    talk.say("我想延期")
+    assert talk.expected is not None and talk.expected.kind is Expected.AMOUNT
+    talk.hear_out().press("12000#")
+    assert talk.expected is not None and talk.expected.kind is Expected.YES_NO
+    talk.hear_out().press("1")
+    assert talk.asked == ["我想延期", "12000元", "是的"]
+
+
+def test_choices_are_offered_and_can_be_keyed() -> None:
+    matter = Reply(("有一笔税没缴。",), (Choice("想延期", "我想申请延期缴纳"), Choice("怎么缴", "怎么缴税")))
+    talk = proven(Talk(matter=matter))
+    assert "想延期" in talk.last and "怎么缴" in talk.last
+    talk.press("2")
+    assert talk.asked == ["怎么缴税"]
+
+
+def test_after_the_matter_a_farewell_says_how_to_check_us() -> None:
+    talk = proven(Talk()).wait(120_000)
+    assert talk.ended is not None and talk.ended.outcome is Outcome.COMPLETED
+    assert "还有什么要问的吗" in told(talk) and "12366" in talk.last
+
+
+def test_nothing_more_ends_it_at_once() -> None:
+    talk = proven(Talk()).wait(12_000).say("没有了").wait(30_000)
+    assert talk.ended is not None and talk.ended.outcome is Outcome.COMPLETED
+    assert not talk.asked
+
+
+def test_they_may_come_back_while_we_say_goodbye() -> None:
+    talk = proven(Talk()).wait(12_000).say("没有了").speak("等一下我还想问怎么缴")
+    assert talk.asked == ["等一下我还想问怎么缴"]
+    assert talk.ended is None
+
+
+def test_goodbye_ends_the_call() -> None:
+    talk = proven(Talk(replies={"再见": Reply(("好的。",), intent="goodbye", action="action_courtesy")}))
+    talk.say("再见").wait(30_000)
+    assert talk.ended is not None and talk.ended.outcome is Outcome.COMPLETED
+
+
+def test_a_wish_for_a_human_is_booked_and_said() -> None:
+    talk = proven(Talk(replies={"转人工": Reply(("好的，我给您转人工。",), action="action_human")}))
+    talk.say("转人工").wait(30_000)
+    assert talk.ended is not None and talk.ended.outcome is Outcome.HUMAN
+    assert "明天下午3点" in told(talk)
+
+
+def test_an_opt_out_that_is_asked_about_does_not_end_the_call() -> None:
+    asking = Reply(("是希望以后不再打，对吗？",), (Choice("对", "对"),), action="action_opt_out")
+    done = Reply(("好的，已经记下。",), action="action_opt_out")
+    talk = proven(Talk(replies={"别打了": asking, "对别打了": done}))
+    talk.say("别打了").hear_out()
+    assert talk.ended is None
+    talk.say("对别打了").wait(30_000)
+    assert talk.ended is not None and talk.ended.outcome is Outcome.OPTED_OUT
+
+
+def test_a_slow_dialogue_is_announced_and_a_dead_one_ends_kindly() -> None:
+    talk = proven(Talk(replies={"怎么缴": None}))
+    talk.say("怎么缴").wait(3_000)
+    assert "稍等" in talk.last
+    talk.wait(60_000)
+    assert talk.ended is not None and talk.humans == ["unavailable"]
+    assert "回电话" in told(talk)
+
+
+def test_a_late_answer_of_a_dead_dialogue_counts_no_more() -> None:
+    talk = proven(Talk(replies={"怎么缴": None}))
+    talk.say("怎么缴").wait(13_000)
+    said = len(talk.said)
+    talk.broke()
+    assert len(talk.said) == said
+
+
+def test_words_said_while_the_dialogue_thinks_are_not_lost() -> None:
+    talk = proven(Talk(replies={"怎么缴": None}))
+    talk.say("怎么缴").speak("还有滞纳金多少")
+    assert talk.asked == ["怎么缴"]
+    from telephony.call.inputs import Replied
+
+    talk.put(Replied(talk.brain.turn, Reply(("可以网上缴。",))))
+    assert talk.asked == ["怎么缴", "还有滞纳金多少"]
+
+
+def test_a_machine_hears_the_neutral_words_only() -> None:
+    talk = Talk().answer()
+    talk.put(MachineHeard(MachineSign.LONG_GREETING, 3000))
+    assert talk.cut and talk.ended is None
+    talk.put(MachineHeard(MachineSign.BEEP, 9000))
+    talk.hear_out()
+    assert talk.ended is not None and talk.ended.outcome is Outcome.VOICEMAIL
+    assert "王建国" not in talk.last and not any(word in talk.last for word in (*PRIVATE, "录音"))
+
+
+def test_a_machine_without_a_beep_is_not_waited_for_forever() -> None:
+    talk = Talk().answer()
+    talk.put(MachineSaid("machine_start"))
+    talk.wait(40_000)
+    assert talk.ended is not None and talk.ended.outcome is Outcome.VOICEMAIL
+
+
+def test_no_machine_where_a_person_has_answered() -> None:
+    talk = Talk().answer().say("是的").hear_out()
+    talk.put(MachineSaid("machine_start"))
+    talk.put(MachineHeard(MachineSign.LONG_GREETING, 9000))
+    assert talk.ended is None and not talk.cut
+
+
+def test_a_fax_is_left_alone() -> None:
+    talk = Talk().answer()
+    talk.put(MachineHeard(MachineSign.FAX, 2000))
+    assert talk.ended is not None and talk.ended.outcome is Outcome.FAX
+
+
+@pytest.mark.parametrize(
+    ("so_far", "outcome"),
+    [
+        (lambda: Talk().answer(), Outcome.HUNG_UP),
+        (lambda: Talk().answer().say("是的"), Outcome.HUNG_UP),
+        (lambda: proven(Talk()), Outcome.COMPLETED),
+    ],
+)
+def test_hanging_up_counts_by_what_was_told(so_far, outcome: Outcome) -> None:  # type: ignore[no-untyped-def]
+    talk = so_far().hang_up()
+    assert talk.ended is not None and talk.ended.outcome is outcome
+
+
+def test_a_call_without_a_voice_ends() -> None:
+    talk = Talk().answer()
+    talk.put(VoiceFailed(1))
+    talk.put(VoiceFailed(2))
+    assert talk.ended is not None and talk.ended.outcome is Outcome.OUR_FAILURE
+
+
+def test_nothing_happens_after_the_end() -> None:
+    talk = Talk().answer().hang_up()
+    said = len(talk.said)
+    talk.speak("喂喂喂").press("123")
+    assert len(talk.said) == said
+
+
+def test_the_longest_call_comes_to_an_end() -> None:
+    talk = proven(Talk())
+    for _ in range(40):
+        talk.say("怎么缴").wait(14_000)
+        if talk.ended:
+            break
+    talk.wait(60_000)
+    assert talk.ended is not None
+
+
+def test_star_repeats_slowly() -> None:
+    talk = Talk().answer().hear_out().press("*")
+    assert any("慢一点" in text for text in talk.said)
+    assert talk.brain.slow

@@ -25,7 +25,7 @@ def told(talk: Talk) -> str:
 
 def test_it_says_first_what_it_is_and_that_it_records() -> None:
     talk = Talk().answer()
-    assert "智能助手" in talk.said[0] and "录音" in talk.said[0] and "成都市税务局" in talk.said[0]
+    assert "不是真人" in talk.said[0] and "录音" in talk.said[0] and "成都市税务局" in talk.said[0]
     assert "请问是王建国吗" in talk.said[1]
 
 
@@ -112,7 +112,7 @@ def test_strangers_learn_nothing(words: str, outcome: Outcome, excluded: list[st
 
 def test_who_asks_what_it_is_about_hears_that_it_comes_after_the_proof() -> None:
     talk = Talk().answer().say("什么事你说").hear_out()
-    assert "核实身份" in told(talk) and talk.ended is None
+    assert "核对" in told(talk) and talk.ended is None
     assert not any(word in told(talk) for word in PRIVATE)
 
 
@@ -270,7 +270,7 @@ def test_a_slow_dialogue_is_announced_and_a_dead_one_ends_kindly() -> None:
     assert "稍等" in talk.last
     talk.wait(60_000)
     assert talk.ended is not None and talk.humans == ["unavailable"]
-    assert "回电话" in told(talk)
+    assert "联系" in told(talk)
 
 
 def test_a_late_answer_of_a_dead_dialogue_counts_no_more() -> None:

@@ -21,7 +21,7 @@ FILLED = {
     "name": "某某建材商店的负责人",
     "bureau": "某某市某某区税务局",
     "digits": "1，2，3，4",
-    "left": "二",
+    "left": "两",
     "time": "11月24日（星期二）上午10点",
 }
 AFTER_PROOF = frozenset({"verified", "keys_amount"})

@@ -14,6 +14,8 @@ from telephony.events import Expectation, Expected, Outcome, Utterance
 NEEDED = 4
 _WHOLE = range(15, 19)
 """Somebody reads the whole number out: its end is what was asked for."""
+_ALOUD = "零幺二三四五六七八九"
+"""Digits as they are read out on the telephone."""
 _FORGOT = re.compile(r"不知道|不记得|记不(得|住|清)|忘(了|记)|没带|唔记得|搞不清|不晓得")
 DIGITS = Expectation(Expected.DIGITS, (), NEEDED)
 
@@ -87,7 +89,7 @@ class Proving(Opening):
         self.understood()
         self.said_digits = digits
         self.phase = Phase.READ_BACK
-        text = self.words.say("verify_readback", digits="，".join(digits))
+        text = self.words.say("verify_readback", digits="，".join(_ALOUD[int(digit)] for digit in digits))
         self.ask(Question(text, YES_NO, self.words.say("keys_yes_no")))
 
     def read_back_words(self, utterance: Utterance) -> None:
@@ -141,7 +143,7 @@ class Proving(Opening):
             self.say("verified")
             self.out.append(OpenMatter(self.begin_turn("")))
         elif checked.verdict is Verdict.WRONG:
-            self.say("verify_wrong", left="一二三四五"[max(checked.left, 1) - 1])
+            self.say("verify_wrong", left="一两三四五"[max(checked.left, 1) - 1])
             self.prove_again()
         else:
             self.close(Outcome.NOT_VERIFIED, "verify_failed", note="wrong_digits")

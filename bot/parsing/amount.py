@@ -29,6 +29,8 @@ _ROUGHLY = re.compile(r"左右|上下|出头|以内|不到|的样子|吧左右")
 _COUNTED = re.compile(
     r"[个次人遍年月日号天周期季点时岁家户页字条%‰栋层平斤米倍股张份位秒件套辆台楼路票只种项级届名句礼星火公分元块]|之一|小时"
 )
+_HOTLINES = frozenset({"12366", "12345", "12356", "12329", "12333", "12315"})
+"""Numbers of services that people name without saying that they are numbers; with a unit they are money again."""
 _LARGEST = Decimal(10) ** 13
 _CENT = Decimal("0.01")
 
@@ -89,7 +91,7 @@ def _stands_alone(text: str, numeral: Numeral) -> bool:
         return False
     if numeral.scaled:
         return not text.startswith(("个", "次"), numeral.start - 1)
-    if not numeral.literal or numeral.value is None:
+    if not numeral.literal or numeral.value is None or numeral.literal in _HOTLINES:
         return False
     whole, _, cents = numeral.literal.partition(".")
     if len(whole.replace(",", "")) > 9 or (len(whole) > 1 and whole.startswith("0")):

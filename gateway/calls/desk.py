@@ -18,8 +18,8 @@ from actions.handoff import Reason, open_ticket
 from actions.talk import note_exclusion
 from chat import threads
 from chat.ports import DialogueUnavailable
-from chat.redaction import redact
 from chat.turns import Turns
+from gateway.calls.lines import redacted
 from gateway.dialogue import RasaDialogue
 from store import audit, call_lines, calls
 from store.crypto import FieldCipher
@@ -143,8 +143,7 @@ class CallDesk:
         """Opens a ticket; after despair no more is collected."""
         async with self._house.sessions() as session, session.begin():
             ctx = self._context(session, words)
-            shown = redact(words, ctx.today, 1).shown
-            await open_ticket(ctx, Reason(reason), shown)
+            await open_ticket(ctx, Reason(reason), redacted(words, ctx.today))
             if reason == Reason.DISTRESS:
                 await session.execute(
                     update(Conversation)
@@ -154,7 +153,7 @@ class CallDesk:
 
     async def line(self, line: Line) -> None:
         """Adds to the transcript, numbers taken out."""
-        text = redact(line.text, self._house.today(), 1).shown
+        text = redacted(line.text, self._house.today())
         share = len(line.heard) / len(line.text) if line.speaker == "bot" and line.text else None
         async with self._house.sessions() as session, session.begin():
             await call_lines.add_line(

@@ -84,7 +84,7 @@ class Ear(Protocol):
     def pack(self) -> str:
         """The dialect pack that hears now."""
 
-    async def close(self) -> None:
+    async def close(self) -> object:
         """Let go of the recogniser."""
 
 

@@ -69,22 +69,25 @@ class Session:
         mouth: Mouth,
         desk: Desk,
         recorder: Recorder,
-        watch: Callable[[Input], None] = lambda item: None,
     ) -> None:
-        """``watch`` sees every input before the brain does, for live pages and benches."""
         self._brain = brain
         self._wire = wire
         self._ear = ear
         self._mouth = mouth
         self._desk = desk
         self._recorder = recorder
-        self._watch = watch
+        self._seen: Callable[[Input], None] = lambda item: None
+        self._saying: Callable[[str], None] = lambda text: None
         self._inputs: asyncio.Queue[Input] = asyncio.Queue()
         self._alarms: dict[str, asyncio.TimerHandle] = {}
         self._asking: set[asyncio.Task[None]] = set()
         self._lines: asyncio.Queue[Line | None] = asyncio.Queue()
         self._ended: tuple[Outcome, str] | None = None
         mouth.attach(self._played, self._voice_failed, self._note)
+
+    def watch(self, seen: Callable[[Input], None], saying: Callable[[str], None]) -> None:
+        """Who sees every input before the brain does, and every sentence as it is begun: live pages, benches."""
+        self._seen, self._saying = seen, saying
 
     def put(self, item: Input) -> None:
         """Bring something to the brain from outside, such as the carrier's machine detection."""
@@ -97,7 +100,7 @@ class Session:
         try:
             while self._ended is None:
                 item = await self._inputs.get()
-                self._watch(item)
+                self._seen(item)
                 for command in self._brain.handle(item):
                     await self._perform(command)
         except Exception:
@@ -163,6 +166,7 @@ class Session:
     async def _perform(self, command: Command) -> None:
         match command:
             case Say():
+                self._saying(command.text)
                 self._ear.bot_speaking(True)
                 self._mouth.say(command.say, command.text, slow=command.slow)
             case Hush():

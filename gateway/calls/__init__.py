@@ -1,0 +1,1 @@
+"""Calls between the store and the carriers: dialling, reports, the transcript's redaction, upkeep."""

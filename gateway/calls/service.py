@@ -1,0 +1,155 @@
+"""Calls from the order to dial to the stored recording."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+from fastapi import WebSocket
+
+from gateway.calls.callee import Person, person_at, person_of
+from gateway.calls.desk import CallDesk, House
+from gateway.calls.dialling import Dialled, Limits, dial
+from gateway.calls.live import LiveCall, LiveCalls, Show
+from gateway.calls.reports import browser_report
+from gateway.calls.wire import SocketWire
+from store import call_upkeep, calls
+from store.models import Call
+from telephony.call.base import Callee
+from telephony.call.brain import Brain
+from telephony.call.mouth import Mouth
+from telephony.call.ports import Ear
+from telephony.call.session import Session
+from telephony.call.words import Words
+from telephony.carriers.base import Carrier, CarrierError, CarrierStatus
+from telephony.recording import Recorded, Recordings
+from telephony.voice.base import Style, Voice
+
+log = structlog.get_logger("gateway.calls")
+PURPOSE = "reminder"
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """How a call hears: makes its ear, given the pack remembered and the region; and the voice that answers a pack."""
+
+    ear: Callable[[str | None, str], Ear]
+    voice_of: Callable[[str], str]
+
+
+class CallService:
+    """Places calls and runs those that are answered."""
+
+    def __init__(
+        self,
+        house: House,
+        carriers: Mapping[str, Carrier],
+        voice: Voice,
+        hearing: Hearing,
+        recordings: Recordings,
+        words: Words,
+        bureau: str,
+        limits: Limits,
+    ) -> None:
+        self._house = house
+        self._carriers = carriers
+        self._voice = voice
+        self._hearing = hearing
+        self._recordings = recordings
+        self._words = words
+        self._bureau = bureau
+        self._limits = limits
+        self.live = LiveCalls()
+
+    @property
+    def carriers(self) -> Mapping[str, Carrier]:
+        """By name."""
+        return self._carriers
+
+    async def place(self, phone: str, carrier: str) -> tuple[uuid.UUID, Dialled]:
+        """Call the taxpayer who has registered this number.
+
+        Raises:
+            CalleeError, PhoneError: the number; KeyError: there is no such carrier.
+        """
+        chosen = self._carriers[carrier]
+        house = self._house
+        async with house.sessions() as session, session.begin():
+            person = await person_at(session, house.cipher, phone)
+            call = await calls.plan(
+                session,
+                house.cipher,
+                phone=phone,
+                purpose=PURPOSE,
+                carrier=carrier,
+                taxpayer_id=person.taxpayer_id,
+            )
+        return call.id, await dial(house.sessions, house.cipher, chosen, call.id, house.now, self._limits)
+
+    async def serve(
+        self, socket: WebSocket | SocketWire, call: Call, show: Show = lambda who, text, final: None
+    ) -> None:
+        """Run a call on its media stream until it is over, then hang up and note what was recorded."""
+        wire = socket if isinstance(socket, SocketWire) else SocketWire(socket)
+        house = self._house
+        person = await self._person(call)
+        began = time.monotonic()
+        recording = self._recordings.start(call.id, house.now())
+        ear = await asyncio.to_thread(self._hearing.ear, call.pack or person.pack, person.region)
+        desk = CallDesk(
+            house,
+            call.id,
+            call.conversation_id,
+            call.taxpayer_id,
+            lambda: time.monotonic() - began,
+        )
+        style = Style(call.voice or self._hearing.voice_of(ear.pack))
+        mouth = Mouth(wire, self._voice, style, recording, time.monotonic)
+        brain = Brain(Callee(person.asked_for, self._bureau), self._words)
+        session = Session(brain, wire, ear, mouth, desk, recording)
+        live = LiveCall(call.id, call.carrier, session, show)
+        session.watch(live.watch, live.said)
+        try:
+            with self.live.running(live):
+                outcome = await session.run()
+            log.info("call_over", call=str(call.id), outcome=outcome.value)
+        finally:
+            await asyncio.shield(self._put_away(call, recording.close(mouth.now_ms())))
+
+    async def _put_away(self, call: Call, closing: Awaitable[Recorded]) -> None:
+        if call.carrier_id is not None:
+            try:
+                await self._carriers[call.carrier].hang_up(call.carrier_id)
+            except CarrierError:
+                log.warning("hang_up_failed", call=str(call.id))
+        recorded = await closing
+        if recorded.path is None:
+            log.error("not_recorded", call=str(call.id), problem=recorded.problem.value)
+            return
+        async with self._house.sessions() as session, session.begin():
+            await call_upkeep.keep_recording(
+                session,
+                call.id,
+                path=str(recorded.path.relative_to(self._recordings.folder)),
+                seconds=recorded.duration_ms / 1000,
+                key_id=recorded.key_id,
+            )
+
+    async def _person(self, call: Call) -> Person:
+        async with self._house.sessions() as session:
+            person = await person_of(session, call.taxpayer_id) if call.taxpayer_id else None
+        if person is None:
+            raise LookupError(f"call {call.id} is to nobody")
+        return person
+
+    async def browser_status(
+        self, call_id: uuid.UUID, carrier_id: str, status: CarrierStatus, detail: str
+    ) -> None:
+        """The browser phone reports where a call stands."""
+        report = browser_report(carrier_id, status, detail, self._house.now())
+        async with self._house.sessions() as session, session.begin():
+            await calls.apply_status(session, call_id, report)

@@ -57,18 +57,7 @@ class FieldCipher:
         Raises:
             CipherError: an entry is malformed, empty or repeated.
         """
-        secrets: dict[str, str] = {}
-        for entry in filter(None, (part.strip() for part in field_keys.split(","))):
-            key_id, colon, secret = entry.partition(":")
-            if not colon or not secret or not _KEY_ID.fullmatch(key_id):
-                raise CipherError(
-                    "SHUILING_FIELD_KEYS 的格式应为“编号:密钥”，多个用逗号分隔；编号只能用字母、数字和 . _ -。"
-                )
-            if key_id in secrets:
-                raise CipherError(f"SHUILING_FIELD_KEYS 里编号 {key_id} 出现了两次。")
-            secrets[key_id] = secret
-        if not secrets:
-            raise CipherError("SHUILING_FIELD_KEYS 是空的。")
+        secrets = _secrets(field_keys)
         if not lookup_key:
             raise CipherError("SHUILING_LOOKUP_KEY 是空的。")
         keys = {key_id: AESGCM(_stretch(secret, f"field/{key_id}")) for key_id, secret in secrets.items()}
@@ -104,6 +93,34 @@ class FieldCipher:
     def needs_rotation(self, blob: bytes) -> bool:
         """Whether ``blob`` was written with a key other than the writing one."""
         return _split(blob)[0] != self.writing
+
+
+def derived_keys(field_keys: str, purpose: str) -> tuple[str, dict[str, bytes]]:
+    """Keys of 32 bytes for another purpose, one for each of the field keys: the id of the first, and all by id.
+
+    Raises:
+        CipherError: see :meth:`FieldCipher.from_settings`.
+    """
+    secrets = _secrets(field_keys)
+    return next(iter(secrets)), {
+        key_id: _stretch(secret, f"{purpose}/{key_id}") for key_id, secret in secrets.items()
+    }
+
+
+def _secrets(field_keys: str) -> dict[str, str]:
+    secrets: dict[str, str] = {}
+    for entry in filter(None, (part.strip() for part in field_keys.split(","))):
+        key_id, colon, secret = entry.partition(":")
+        if not colon or not secret or not _KEY_ID.fullmatch(key_id):
+            raise CipherError(
+                "SHUILING_FIELD_KEYS 的格式应为“编号:密钥”，多个用逗号分隔；编号只能用字母、数字和 . _ -。"
+            )
+        if key_id in secrets:
+            raise CipherError(f"SHUILING_FIELD_KEYS 里编号 {key_id} 出现了两次。")
+        secrets[key_id] = secret
+    if not secrets:
+        raise CipherError("SHUILING_FIELD_KEYS 是空的。")
+    return secrets
 
 
 def normalise(value: str) -> str:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     CheckConstraint,
     Date,
     DateTime,
+    Float,
     ForeignKey,
     Identity,
     Index,
@@ -31,7 +32,7 @@ from sqlalchemy import (
     func,
 )
 from sqlalchemy import text as sql_text
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 Money = Numeric(15, 2)
@@ -93,8 +94,20 @@ class MessageState(StrEnum):
     FAILED = "failed"
 
 
+class CallState(StrEnum):
+    """How far a call has come; it never goes back."""
+
+    PLANNED = "planned"
+    INTENT = "intent"
+    """About to be dialled: from here on nobody else may dial it."""
+    PLACED = "placed"
+    RINGING = "ringing"
+    ANSWERED = "answered"
+    ENDED = "ended"
+
+
 class Taxpayer(Base):
-    """A person, sole trader or company the bureau may write to."""
+    """A person, sole trader or company the bureau may write to; ``pack``: the dialect they spoke the last time."""
 
     __tablename__ = "taxpayer"
 
@@ -107,6 +120,7 @@ class Taxpayer(Base):
     identifier_hash: Mapped[bytes] = mapped_column(unique=True)
     identifier_mask: Mapped[str]
     fictional: Mapped[bool] = mapped_column(Boolean, default=False, server_default=sql_text("false"))
+    pack: Mapped[str | None] = mapped_column(String(20))
     created_at: Mapped[datetime] = _now()
 
     contacts: Mapped[list[Contact]] = relationship(back_populates="taxpayer", order_by="Contact.created_at")
@@ -488,3 +502,105 @@ class AuditHead(Base):
     hash: Mapped[bytes]
 
     __table_args__ = (CheckConstraint("one", name="only_one"),)
+
+
+class Call(Base):
+    """One telephone call. Times are the carrier's where it told them; ``outcome`` is set once.
+
+    ``outcome`` takes the values of ``telephony.events.Outcome``. ``stream_opened_at`` is when the one-time token of
+    its media stream was used. ``media_seconds`` is how long the stream lasted, ``recording_seconds`` what is kept of
+    it; ``recording_path`` is relative to the recordings' folder and stays after the file was deleted.
+    """
+
+    __tablename__ = "call"
+
+    id: Mapped[uuid.UUID] = _id()
+    conversation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("conversation.id"), index=True)
+    taxpayer_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("taxpayer.id"), index=True)
+    carrier: Mapped[str] = mapped_column(String(20))
+    carrier_id: Mapped[str | None] = mapped_column(String(80), unique=True)
+    phone_enc: Mapped[bytes]
+    phone_hash: Mapped[bytes] = mapped_column(index=True)
+    phone_mask: Mapped[str]
+    purpose: Mapped[str] = mapped_column(String(40))
+    state: Mapped[CallState] = mapped_column(String(10), default=CallState.PLANNED, server_default="planned")
+    outcome: Mapped[str | None] = mapped_column(String(20))
+    outcome_note: Mapped[str | None]
+    answered_by: Mapped[str | None] = mapped_column(String(30))
+    pack: Mapped[str | None] = mapped_column(String(20))
+    voice: Mapped[str | None] = mapped_column(String(40))
+    intent_at: Mapped[datetime | None]
+    placed_at: Mapped[datetime | None]
+    ringing_at: Mapped[datetime | None]
+    answered_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    stream_opened_at: Mapped[datetime | None]
+    media_seconds: Mapped[float | None] = mapped_column(Float)
+    recording_path: Mapped[str | None]
+    recording_seconds: Mapped[float | None] = mapped_column(Float)
+    recording_key_id: Mapped[str | None] = mapped_column(String(32))
+    recording_deleted_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = _now()
+
+    __table_args__ = (
+        CheckConstraint(
+            "state in ('planned','intent','placed','ringing','answered','ended')", name="state_known"
+        ),
+        CheckConstraint(
+            "outcome in ('completed','not_verified','wrong_person','callback','opted_out','human','voicemail',"
+            "'silent','hung_up','busy','no_answer','rejected','invalid_number','fax','carrier_failure',"
+            "'our_failure')",
+            name="outcome_known",
+        ),
+        CheckConstraint("state in ('planned','ended') or intent_at is not null", name="intent_recorded"),
+        Index("call_live", "intent_at", postgresql_where=sql_text("state not in ('planned','ended')")),
+        Index("call_unsettled", "ended_at", postgresql_where=sql_text("state = 'ended' and outcome is null")),
+    )
+
+
+class CallEvent(Base):
+    """Something a carrier reported about a call; the same report is stored once."""
+
+    __tablename__ = "call_event"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    call_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("call.id"))
+    source: Mapped[str] = mapped_column(String(20))
+    sequence: Mapped[int] = mapped_column(Integer)
+    kind: Mapped[str] = mapped_column(String(40))
+    detail: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=sql_text("'{}'::jsonb"))
+    at: Mapped[datetime]
+    received_at: Mapped[datetime] = _now()
+
+    __table_args__ = (UniqueConstraint("call_id", "source", "sequence", "kind"),)
+
+
+class CallLine(Base):
+    """One line of a call's transcript; ``text`` never holds an identity number or phone.
+
+    Milliseconds are of the call's clock (0: the media stream began). ``heard``: the share 0..1 of a bot's line that
+    the carrier's marks prove was played, ``None`` for the caller's lines and keys. ``grams``: what the line is found
+    by (``store.call_lines.grams``).
+    """
+
+    __tablename__ = "call_line"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    call_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("call.id"))
+    speaker: Mapped[str] = mapped_column(String(10))
+    text: Mapped[str]
+    grams: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    began_ms: Mapped[int] = mapped_column(Integer)
+    ended_ms: Mapped[int] = mapped_column(Integer)
+    heard: Mapped[float | None] = mapped_column(Float)
+    confidence: Mapped[float | None] = mapped_column(Float)
+    pack: Mapped[str | None] = mapped_column(String(20))
+    created_at: Mapped[datetime] = _now()
+
+    __table_args__ = (
+        CheckConstraint("speaker in ('bot','caller','key')", name="speaker_known"),
+        CheckConstraint("began_ms <= ended_ms", name="time_runs_forward"),
+        CheckConstraint("heard between 0 and 1", name="heard_is_a_share"),
+        Index("call_line_talk", "call_id", "began_ms", "id"),
+        Index("call_line_grams", "grams", postgresql_using="gin"),
+    )

@@ -17,6 +17,7 @@ _HAN = "〇零一二三四五六七八九幺两"
 _SPOKEN = re.compile(rf"[0-9{_HAN}](?:[ ，,、.\-]?[0-9{_HAN}])+")
 _DIGIT = re.compile(rf"[\d{_HAN}]")
 _UNIT = re.compile(r"\s*(?:元|块|圆|万|亿|\.\d)")
+_DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}")
 MANY_HAN = 6
 """As many Han digits in a row are no amount: those are said with 十, 百, 千, 万."""
 MANY_DIGITS = 8
@@ -47,6 +48,6 @@ def _masked(match: re.Match[str]) -> str:
     han = any(sign in _HAN for sign in digits)
     if len(digits) < (MANY_HAN if han else MANY_DIGITS):
         return run
-    if not han and _UNIT.match(match.string, match.end()):
+    if not han and (_UNIT.match(match.string, match.end()) or _DATE.fullmatch(run)):
         return run
     return _DIGIT.sub("*", run)

@@ -9,9 +9,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from telephony.events import Outcome
+
 
 class CarrierError(Exception):
-    """The carrier refused or failed; the text says what to do, in Chinese. Nothing was dialled."""
+    """The carrier refused or failed; the text says what to do, in Chinese. Nothing was dialled.
+
+    ``outcome`` is how such a call has ended.
+    """
+
+    def __init__(self, words: str, outcome: Outcome = Outcome.CARRIER_FAILURE) -> None:
+        super().__init__(words)
+        self.outcome = outcome
 
 
 class CarrierUnsure(CarrierError):

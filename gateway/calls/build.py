@@ -1,0 +1,219 @@
+"""Builds the telephone: voices, hearing, carriers, recordings and their upkeep, from the settings."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from fastapi import WebSocket
+
+from gateway.calls.archive import CallArchive
+from gateway.calls.desk import House
+from gateway.calls.dialling import Limits
+from gateway.calls.hearing import build_hearing
+from gateway.calls.ledger import CallLedger
+from gateway.calls.service import CallService
+from gateway.calls.standin import SPEECH
+from gateway.calls.standin import account as standin_account
+from gateway.calls.tokens import StreamTokens
+from gateway.operators import OperatorAccess
+from gateway.parts import Parts
+from gateway.routes.calls import Playback, RecordingLinks
+from gateway.routes.phone import Phone
+from gateway.routes.voice import VoiceHooks
+from gateway.settings import Settings
+from store import call_upkeep, calls
+from store.crypto import derived_keys
+from store.models import Call
+from telephony.call.words import shared_words
+from telephony.carriers.base import Carrier
+from telephony.carriers.browser import BrowserCarrier
+from telephony.carriers.callbacks import Callbacks
+from telephony.carriers.reconcile import reconcile
+from telephony.carriers.signature import SignatureCheck
+from telephony.carriers.twilio import TwilioCarrier
+from telephony.recording import Recordings
+from telephony.recording_format import RecordingKeys
+from telephony.recording_retention import expire
+from telephony.voice.base import VoiceError
+from telephony.voice.speaker import Speaker, open_speaker
+
+log = structlog.get_logger("gateway.calls")
+_UPKEEP_S = 60.0
+_DECODERS = 2
+"""Threads that recognise speech; decoding leaves the interpreter's lock, so one a core."""
+_STANDIN_FROM = "+8657112366000"
+
+
+@dataclass(frozen=True, slots=True)
+class Telephone:
+    """What the routes of the telephone need."""
+
+    service: CallService
+    phone: Phone
+    playback: Playback
+    hooks: VoiceHooks | None
+    """``None`` without a carrier that calls back."""
+    access: OperatorAccess
+    usual_carrier: str
+    internal_token: str
+
+
+@asynccontextmanager
+async def build_telephone(settings: Settings, parts: Parts) -> AsyncIterator[Telephone]:
+    """Build it, keep it in order while it is used, and put it away in the end."""
+    house = House(
+        parts.sessions,
+        parts.cipher,
+        parts.services,
+        parts.turns,
+        parts.dialogue,
+        parts.clock.now,
+        parts.clock.today,
+        timedelta(minutes=settings.verification_minutes),
+    )
+    origin = settings.voice_origin or f"http://127.0.0.1:{settings.port}"
+    callbacks = Callbacks(origin)
+    access = OperatorAccess(settings.demo, settings.operator_token)
+    recordings = Recordings(
+        settings.recording_dir,
+        RecordingKeys(*derived_keys(settings.field_keys.get_secret_value(), "recording")),
+    )
+    speaker = open_speaker(SPEECH)
+    pool = ThreadPoolExecutor(_DECODERS, thread_name_prefix="hearing")
+    carriers: dict[str, Carrier] = {}
+    service = CallService(
+        house,
+        carriers,
+        speaker,
+        build_hearing(pool),
+        recordings,
+        shared_words(),
+        settings.bureau,
+        Limits(settings.call_ring_s, settings.call_limit_s),
+    )
+    browser = BrowserCarrier(service.browser_status, house.now, any_page=settings.demo)
+    carriers["browser"] = browser
+    dialled = _twilio(settings, callbacks)
+    if dialled is not None:
+        carriers[dialled.name] = dialled.carrier
+    hooks = None
+    if dialled is not None:
+        hooks = VoiceHooks(
+            house.sessions,
+            SignatureCheck(dialled.auth_token, callbacks),
+            StreamTokens(settings.session_key.get_secret_value()),
+            callbacks.stream,
+            house.now,
+            service.live.answered_by,
+        )
+
+    async def serve_browser(socket: WebSocket, call_id: uuid.UUID) -> None:
+        async with house.sessions() as session, session.begin():
+            row = await session.get(Call, call_id)
+            carrier_id = browser.carrier_id(call_id)
+            taken = carrier_id and await calls.take_stream(session, call_id, carrier_id, house.now())
+        if row is None or not taken:
+            return
+        await service.serve(
+            socket,
+            taken,
+            lambda speaker, text, final: browser.line(call_id, speaker, text, final=final),
+        )
+
+    starting = asyncio.create_task(_start_voice(speaker, settings.bureau))
+    upkeep = asyncio.create_task(_upkeep(settings, house, carriers))
+    try:
+        yield Telephone(
+            service=service,
+            phone=Phone(browser, serve_browser, access, settings.public_origin),
+            playback=Playback(
+                CallArchive(house.sessions, recordings),
+                access,
+                RecordingLinks(settings.session_key.get_secret_value()),
+            ),
+            hooks=hooks,
+            access=access,
+            usual_carrier=settings.carrier,
+            internal_token=settings.internal_token.get_secret_value(),
+        )
+    finally:
+        for task in (starting, upkeep):
+            task.cancel()
+        await asyncio.gather(starting, upkeep, return_exceptions=True)
+        await browser.close()
+        if dialled is not None:
+            await dialled.carrier.aclose()
+        await speaker.close()
+        pool.shutdown(wait=False, cancel_futures=True)
+        await asyncio.to_thread(recordings.close)
+
+
+@dataclass(frozen=True, slots=True)
+class _Dialled:
+    """A carrier that speaks Twilio's REST."""
+
+    name: str
+    carrier: TwilioCarrier
+    auth_token: str
+
+
+def _twilio(settings: Settings, callbacks: Callbacks) -> _Dialled | None:
+    """Twilio where its keys are set, else the stand-in where the demonstration runs one."""
+    if settings.twilio_account_sid and settings.twilio_auth_token and settings.twilio_from:
+        token = settings.twilio_auth_token.get_secret_value()
+        carrier = TwilioCarrier(
+            settings.twilio_account_sid,
+            token,
+            settings.twilio_from,
+            callbacks,
+            api_base=settings.twilio_api_base,
+        )
+        return _Dialled("twilio", carrier, token)
+    if not settings.demo:
+        return None
+    account = standin_account(settings.internal_token.get_secret_value())
+    base = f"http://127.0.0.1:{settings.standin_port}"
+    carrier = TwilioCarrier(account.sid, account.token, _STANDIN_FROM, callbacks, api_base=base)
+    carrier.name = "standin"
+    return _Dialled("standin", carrier, account.token)
+
+
+async def _start_voice(speaker: Speaker, bureau: str) -> None:
+    """Start the voices and render what every call says, so that a greeting is there when somebody answers."""
+    words = shared_words()
+    try:
+        await speaker.start()
+        named = (words.say(name, bureau=bureau) for name in ("disclosure", "who_we_are", "voicemail_neutral"))
+        ready = await speaker.prepare([*named, *words.fixed()])
+        log.info("voice_ready", pieces=ready)
+    except VoiceError as error:
+        log.error("voice_unavailable", reason=str(error))
+
+
+async def _upkeep(settings: Settings, house: House, carriers: dict[str, Carrier]) -> None:
+    """Find out about calls nobody reported on, settle those that broke, delete recordings whose time is over."""
+    while True:
+        await asyncio.sleep(_UPKEEP_S)
+        for name, carrier in carriers.items():
+            ledger = CallLedger(house.sessions, house.cipher, name, house.now)
+            try:
+                await reconcile(carrier, ledger, house.now())
+                await ledger.settle()
+            except Exception:
+                log.exception("upkeep_failed", carrier=name)
+        try:
+            gone = await asyncio.to_thread(
+                expire, settings.recording_dir, timedelta(days=settings.recording_days), house.now()
+            )
+            for call_id in gone.deleted:
+                async with house.sessions() as session, session.begin():
+                    await call_upkeep.recording_deleted(session, call_id, house.now())
+        except Exception:
+            log.exception("retention_failed")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -33,5 +33,5 @@ class Style:
 class Voice(Protocol):
     """Says text, piece by piece, the first one as early as possible."""
 
-    def say(self, text: str, style: Style) -> AsyncIterator[SpokenPiece]:
-        """The pieces in order; their texts joined are ``text``. Raises :class:`VoiceError`."""
+    def say(self, text: str, style: Style) -> AsyncGenerator[SpokenPiece]:
+        """The pieces in order; their texts joined are ``text``. Close it to stop early. Raises :class:`VoiceError`."""

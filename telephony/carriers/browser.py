@@ -23,7 +23,7 @@ CONNECT_S = 10.0
 """How long an answering page may take to open its media socket."""
 KEPT_CALLS = 500
 """Calls remembered for :meth:`BrowserCarrier.find`."""
-Deliver = Callable[[uuid.UUID, CarrierStatus, str], Awaitable[None]]
+Deliver = Callable[[uuid.UUID, str, CarrierStatus, str], Awaitable[None]]
 log = structlog.get_logger("telephony.browser")
 
 
@@ -31,7 +31,7 @@ class BrowserCarrier:
     """Places calls to browser pages. One event loop; state is lost with the process, as calls are.
 
     Args:
-        deliver: is told every status, with a detail in a word (``rejected``, ``nobody``, ``page_gone``, ``limit``, …).
+        deliver: is told ``(call, carrier's id, status, detail)``, the detail in a word (``rejected``, ``nobody``, ``page_gone``, ``limit``, …).
         now: the time of day, with a time zone.
         caller: the name and number the pages show.
         any_page: whether pages that named no number ring for every call (the demonstration).
@@ -272,6 +272,6 @@ class BrowserCarrier:
     async def _tell(self, call: BrowserCall, status: CarrierStatus, detail: str) -> None:
         call.status = status
         try:
-            await self._deliver(call.id, status, detail)
+            await self._deliver(call.id, call.carrier_id, status, detail)
         except Exception:
             log.exception("status_not_delivered", call=str(call.id), status=status)

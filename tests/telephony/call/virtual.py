@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from telephony.call.inputs import Reading, Reply, Verdict
@@ -132,7 +132,7 @@ class TwinVoice:
         self.fails = fails
         self.asked: list[str] = []
 
-    async def say(self, text: str, style: Style) -> AsyncIterator[SpokenPiece]:
+    async def say(self, text: str, style: Style) -> AsyncGenerator[SpokenPiece]:
         self.asked.append(text)
         if self.fails and (self.fails == "*" or self.fails in text):
             raise VoiceError("说不出来")

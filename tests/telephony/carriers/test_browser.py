@@ -47,7 +47,7 @@ class Exchange:
         self.pages = ExitStack()
         self.fails = False
 
-    async def _deliver(self, call: uuid.UUID, status: CarrierStatus, detail: str) -> None:
+    async def _deliver(self, call: uuid.UUID, carrier: str, status: CarrierStatus, detail: str) -> None:
         self.told.put_nowait((status, detail))
         if self.fails:
             raise RuntimeError("the store is gone")

@@ -49,7 +49,9 @@ def _coming(debts: Sequence[Debt], today: date) -> Reply:
     more, facts = _rest(debts, today)
     options = [_PAY]
     if applicable(debts, today):
-        words_deferral = "按时缴就没有滞纳金。要是资金周转不开，期限之前可以申请延期，最长三个月，我可以帮您办。"
+        words_deferral = (
+            "按时缴就没有滞纳金。要是资金周转不开，期限之前可以申请延期，最长三个月，我可以帮您办。"
+        )
         options.insert(0, _DEFER)
     else:
         words_deferral = "按时缴就没有滞纳金。"

@@ -15,7 +15,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as ASGIMessage
 
 from gateway import logs, parts
-from gateway.routes import chat, demo, internal, operate, rest
+from gateway.calls.build import build_telephone
+from gateway.routes import calls, chat, demo, dial, internal, operate, phone, rest, voice
 from gateway.settings import ROOT, Settings
 from store import embedded
 
@@ -63,7 +64,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         url = chosen.database_url or embedded.start(chosen.data_dir).url
         async with parts.build(chosen, url) as built:
             app.state.parts = built
-            yield
+            if not chosen.telephone:
+                yield
+                return
+            async with build_telephone(chosen, built) as telephone:
+                app.state.telephone = telephone
+                app.state.phone = telephone.phone
+                app.state.playback = telephone.playback
+                app.state.voice = telephone.hooks
+                yield
 
     app = FastAPI(title="Shuiling 税铃", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     if chosen.public_origin:
@@ -83,6 +92,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     for router in (operate.router, chat.router, rest.router, internal.router):
         app.include_router(router)
+    if chosen.telephone:
+        # ``/calls/live`` before ``/calls/{id}``.
+        for router in (dial.router, voice.router, phone.router, calls.router):
+            app.include_router(router)
     if chosen.demo:
         app.include_router(demo.router)
 

@@ -47,6 +47,7 @@ class Parts:
     hub: Hub
     turns: Turns
     dialogue: RasaDialogue
+    services: Services
     executor: ActionExecutor
     uploads: UploadFolder
     links: DocumentLinks
@@ -112,6 +113,7 @@ async def build(settings: Settings, database_url: str) -> AsyncIterator[Parts]:
             hub=hub,
             turns=turns,
             dialogue=dialogue,
+            services=services,
             executor=build_executor(services),
             uploads=UploadFolder(
                 settings.upload_dir, settings.upload_max_bytes, settings.upload_folder_max_bytes

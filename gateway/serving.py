@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
+from gateway.calls.standin import SPEECH, account
 from gateway.knowledge import knowledge_base
 from gateway.model_choice import settle
 from gateway.processes import AlreadyRunningError, fetch, port_is_free, single_instance
@@ -120,6 +121,8 @@ class _Product:
         finally:
             prepared.cancel()
         self.supervisor.start(self._gateway())
+        if self._has_standin:
+            self.supervisor.start(self._standin())
         await self._until_ready()
         self._report(banner(self._settings, time.monotonic() - self._began))
 
@@ -137,16 +140,20 @@ class _Product:
 
     def _check_ports(self) -> None:
         settings = self._settings
-        for host, port, name, what in (
+        needed = [
             (settings.host, settings.port, "SHUILING_PORT", "网关"),
             ("127.0.0.1", settings.rasa_port, "SHUILING_RASA_PORT", "Rasa"),
-        ):
+        ]
+        if self._has_standin:
+            needed.append(("127.0.0.1", settings.standin_port, "SHUILING_STANDIN_PORT", "模拟运营商"))
+        for host, port, name, what in needed:
             if not port_is_free(host, port):
                 raise StartError(
                     f"{what}需要的地址 {host}:{port} 无法使用，可能已被占用。请停止占用它的程序，或把 {name} 设为别的端口。"
                 )
-        if settings.port == settings.rasa_port:
-            raise StartError("SHUILING_PORT 和 SHUILING_RASA_PORT 不能相同。")
+        if len({port for _, port, _, _ in needed}) < len(needed):
+            names = "、".join(name for _, _, name, _ in needed)
+            raise StartError(f"{names} 不能相同。")
 
     async def _database(self) -> str:
         settings = self._settings
@@ -238,6 +245,32 @@ class _Product:
             health_url=f"{local_url(settings)}/healthz",
         )
 
+    @property
+    def _has_standin(self) -> bool:
+        """The demonstration has a carrier of its own, unless a real one is set."""
+        return self._settings.telephone and self._settings.demo and self._settings.twilio_account_sid is None
+
+    def _standin(self) -> ChildSpec:
+        settings = self._settings
+        found = account(settings.internal_token.get_secret_value())
+        command = (
+            sys.executable, "-m", "telephony.standin",
+            "--callback-origin", settings.voice_origin or local_url(settings),
+            "--port", str(settings.standin_port),
+            "--cache", str(SPEECH / "standin"),
+            "--calls-per-second", "20",
+        )  # fmt: skip
+        return ChildSpec(
+            name="standin",
+            title="模拟运营商",
+            command=command,
+            environment=os.environ
+            | {"SHUILING_STANDIN_SID": found.sid, "SHUILING_STANDIN_TOKEN": found.token},
+            cwd=ROOT,
+            log=log_dir(settings) / "standin.log",
+            health_url=f"http://127.0.0.1:{settings.standin_port}/healthz",
+        )
+
     def _gateway_environment(self) -> dict[str, str]:
         return os.environ | {
             "SHUILING_INTERNAL_TOKEN": self._settings.internal_token.get_secret_value(),
@@ -272,7 +305,12 @@ class _Product:
         }
         if self._guardian is not None:
             state["database_url"] = self._url
+        if self._has_standin:
+            found = account(self._settings.internal_token.get_secret_value())
+            origin = f"http://127.0.0.1:{self._settings.standin_port}"
+            state["standin"] = {"url": origin, "sid": found.sid, "token": found.token}
         fresh = self._state.with_suffix(".new")
+        fresh.touch(mode=0o600)
         fresh.write_text(json.dumps(state))
         fresh.replace(self._state)
 
@@ -312,6 +350,8 @@ def banner(settings: Settings, took_s: float) -> str:
     rows = [("对话页面", f"{url}/")]
     if settings.demo:
         rows.append(("短信收件箱（演示）", f"{url}/demo/outbox.html"))
+    if settings.telephone and settings.demo:
+        rows += [("浏览器电话（演示）", f"{url}/phone"), ("通话记录（演示）", f"{url}/calls")]
     rows += [("健康状态", f"{url}/readyz"), ("日志目录", str(log_dir(settings)))]
     width = max(_columns(name) for name, _ in rows)
     line = "─" * 64

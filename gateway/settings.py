@@ -54,6 +54,33 @@ class Settings(BaseSettings):
     """Fill an empty store with fictional taxpayers and show the SMS outbox page."""
     log_level: str = "INFO"
 
+    telephone: bool = True
+    """Whether this gateway makes calls."""
+    bureau: str = "税务局"
+    """In whose name we call, as it is said: ``成都市武侯区税务局``."""
+    carrier: Literal["browser", "standin", "twilio"] = "browser"
+    """Who carries calls that name no carrier themselves."""
+    voice_origin: str | None = None
+    """Origin at which the carrier reaches us, ``https://voice.example.gov.cn``; unset, the gateway's own on this machine."""
+    twilio_account_sid: str | None = None
+    twilio_auth_token: SecretStr | None = None
+    twilio_from: str | None = None
+    """Our number in E.164."""
+    twilio_api_base: str | None = None
+    """Another host that speaks Twilio's REST."""
+    standin_port: int = 8005
+    """Port of the stand-in carrier on this machine."""
+    operator_token: SecretStr | None = None
+    """Opens the browser phone and the recordings where the demonstration is off."""
+    mandarin_model: Path | None = None
+    """Folder of another Vosk model for Mandarin, such as one that ``shuiling models fetch`` has got."""
+    voice_workers: int = 1
+    """Processes that render speech; two where many calls run at once."""
+    call_ring_s: int = 30
+    call_limit_s: int = 900
+    recording_days: int = 180
+    """How long recordings are kept."""
+
     verification_minutes: int = 30
     code_minutes: int = 5
     max_message_chars: int = 2000
@@ -94,6 +121,11 @@ class Settings(BaseSettings):
     def rasa_url(self) -> str:
         """Rasa's address on the loopback."""
         return f"http://127.0.0.1:{self.rasa_port}"
+
+    @property
+    def recording_dir(self) -> Path:
+        """Where recordings of calls lie, sealed."""
+        return self.data_dir / "recordings"
 
     @property
     def upload_dir(self) -> Path:

@@ -40,10 +40,20 @@ class TrainingError(RuntimeError):
 def training_inputs(root: Path = ROOT) -> list[Path]:
     """Every file the model depends on, sorted."""
     found = [root / "config.yml", root / "domain.yml", root / "requirements" / "rasa.lock"]
-    for folder in ("domain", "nlu_data", "dialects"):
+    for folder in ("domain", "nlu_data"):
         found += (path for path in (root / folder).rglob("*") if path.is_file())
+    found += dialect_inputs(root)
     found += (root / "bot").rglob("*.py")
     return sorted(path for path in found if path.is_file() and _counts(path.relative_to(root)))
+
+
+def dialect_inputs(root: Path = ROOT) -> list[Path]:
+    """What understanding reads of the dialects: their word and sound tables, and the modules on them."""
+    modules = ("__init__", "confusions", "lexicon", "sounds")
+    tables = ("lexicon.tsv", "homophones.tsv", "confusions.yml")
+    found = [root / "dialects" / f"{name}.py" for name in modules]
+    found += [path for name in tables for path in (root / "dialects" / "packs").glob(f"*/{name}")]
+    return sorted(path for path in found if path.is_file())
 
 
 def _counts(path: Path) -> bool:

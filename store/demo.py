@@ -72,6 +72,11 @@ async def seed(session: AsyncSession, cipher: FieldCipher, today: date) -> int:
     return COUNT
 
 
+def everybody(today: date) -> tuple[Persona, ...]:
+    """All who are added, those with a story first."""
+    return tuple(persona for persona, _ in _everybody(random.Random(_SEED), today))  # noqa: S311
+
+
 def _everybody(rng: random.Random, today: date) -> Iterator[tuple[Persona, tuple[_Plan, ...]]]:
     for persona in PERSONAS:
         yield persona, _CASES[persona.key](today)

@@ -31,6 +31,7 @@ from gateway.settings import Settings
 from store import call_upkeep, calls
 from store.crypto import derived_keys
 from store.models import Call
+from telephony.call.mouth import SLOW
 from telephony.call.words import shared_words
 from telephony.carriers.base import Carrier
 from telephony.carriers.browser import BrowserCarrier
@@ -41,13 +42,16 @@ from telephony.carriers.twilio import TwilioCarrier
 from telephony.recording import Recordings
 from telephony.recording_format import RecordingKeys
 from telephony.recording_retention import expire
-from telephony.voice.base import VoiceError
+from telephony.voice.base import Style, VoiceError
+from telephony.voice.pieces import split
 from telephony.voice.speaker import Speaker, open_speaker
 
 log = structlog.get_logger("gateway.calls")
 _UPKEEP_S = 60.0
 _DECODERS = 2
 """Threads that recognise speech; decoding leaves the interpreter's lock, so one a core."""
+OPENERS = ("好的，", "您好，", "给您提个醒：", "收到。", "请稍等，", "查过了，")
+"""Beginnings of answers that actions put together."""
 _STANDIN_FROM = "+8657112366000"
 
 
@@ -85,14 +89,15 @@ async def build_telephone(settings: Settings, parts: Parts) -> AsyncIterator[Tel
         settings.recording_dir,
         RecordingKeys(*derived_keys(settings.field_keys.get_secret_value(), "recording")),
     )
-    speaker = open_speaker(SPEECH)
+    speaker = open_speaker(SPEECH, settings.voice_workers)
     pool = ThreadPoolExecutor(_DECODERS, thread_name_prefix="hearing")
+    hearing = build_hearing(pool, settings.mandarin_model)
     carriers: dict[str, Carrier] = {}
     service = CallService(
         house,
         carriers,
         speaker,
-        build_hearing(pool),
+        hearing,
         recordings,
         shared_words(),
         settings.bureau,
@@ -127,7 +132,8 @@ async def build_telephone(settings: Settings, parts: Parts) -> AsyncIterator[Tel
             lambda speaker, text, final: browser.line(call_id, speaker, text, final=final),
         )
 
-    starting = asyncio.create_task(_start_voice(speaker, settings.bureau))
+    starting = asyncio.create_task(_start_voice(speaker, settings.bureau, parts))
+    warming = asyncio.create_task(asyncio.to_thread(hearing.warm))
     upkeep = asyncio.create_task(_upkeep(settings, house, carriers))
     try:
         yield Telephone(
@@ -144,9 +150,9 @@ async def build_telephone(settings: Settings, parts: Parts) -> AsyncIterator[Tel
             internal_token=settings.internal_token.get_secret_value(),
         )
     finally:
-        for task in (starting, upkeep):
+        for task in (starting, warming, upkeep):
             task.cancel()
-        await asyncio.gather(starting, upkeep, return_exceptions=True)
+        await asyncio.gather(starting, warming, upkeep, return_exceptions=True)
         await browser.close()
         if dialled is not None:
             await dialled.carrier.aclose()
@@ -185,14 +191,18 @@ def _twilio(settings: Settings, callbacks: Callbacks) -> _Dialled | None:
     return _Dialled("standin", carrier, account.token)
 
 
-async def _start_voice(speaker: Speaker, bureau: str) -> None:
-    """Start the voices and render what every call says, so that a greeting is there when somebody answers."""
+async def _start_voice(speaker: Speaker, bureau: str, parts: Parts) -> None:
+    """Start the voices and render what calls say often, so that a greeting is there when somebody answers."""
     words = shared_words()
     try:
         await speaker.start()
-        named = (words.say(name, bureau=bureau) for name in ("disclosure", "who_we_are", "voicemail_neutral"))
-        ready = await speaker.prepare([*named, *words.fixed()])
-        log.info("voice_ready", pieces=ready)
+        named = [words.say(name, bureau=bureau) for name in ("disclosure", "who_we_are", "voicemail_neutral")]
+        for style in (Style(), Style(speed=SLOW)):
+            ready = await speaker.prepare([*named, *words.fixed()], style)
+            log.info("voice_ready", pieces=ready, speed=style.speed)
+        # Of the articles only the beginnings: while they are heard, the rest is rendered.
+        beginnings = (split(article.short)[0] for article in parts.services.kb.articles)
+        await speaker.prepare([*OPENERS, *beginnings])
     except VoiceError as error:
         log.error("voice_unavailable", reason=str(error))
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Mapping
 
 import structlog
 from fastapi import WebSocket
@@ -14,6 +13,7 @@ from fastapi import WebSocket
 from gateway.calls.callee import Person, person_at, person_of
 from gateway.calls.desk import CallDesk, House
 from gateway.calls.dialling import Dialled, Limits, dial
+from gateway.calls.hearing import Hearing
 from gateway.calls.live import LiveCall, LiveCalls, Show
 from gateway.calls.reports import browser_report
 from gateway.calls.wire import SocketWire
@@ -22,7 +22,6 @@ from store.models import Call
 from telephony.call.base import Callee
 from telephony.call.brain import Brain
 from telephony.call.mouth import Mouth
-from telephony.call.ports import Ear
 from telephony.call.session import Session
 from telephony.call.words import Words
 from telephony.carriers.base import Carrier, CarrierError, CarrierStatus
@@ -31,14 +30,6 @@ from telephony.voice.base import Style, Voice
 
 log = structlog.get_logger("gateway.calls")
 PURPOSE = "reminder"
-
-
-@dataclass(frozen=True, slots=True)
-class Hearing:
-    """How a call hears: makes its ear, given the pack remembered and the region; and the voice that answers a pack."""
-
-    ear: Callable[[str | None, str], Ear]
-    voice_of: Callable[[str], str]
 
 
 class CallService:
@@ -99,7 +90,8 @@ class CallService:
         person = await self._person(call)
         began = time.monotonic()
         recording = self._recordings.start(call.id, house.now())
-        ear = await asyncio.to_thread(self._hearing.ear, call.pack or person.pack, person.region)
+        number = house.cipher.decrypt(call.phone_enc, calls.PHONE)
+        ear = await asyncio.to_thread(self._hearing.ear, call.pack or person.pack, person.region, number)
         desk = CallDesk(
             house,
             call.id,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import structlog
 from fastapi import WebSocket
 from fastapi.websockets import WebSocketDisconnect
@@ -9,6 +11,8 @@ from fastapi.websockets import WebSocketDisconnect
 from telephony.events import StreamStarted, StreamStopped, WireIn, WireOut
 from telephony.media.twilio_stream import Garbage, Ignored, Reader, write
 
+SILENT_STREAM_S = 20.0
+"""A stream that brings nothing at all for so long is dead; a living one brings fifty frames a second."""
 log = structlog.get_logger("gateway.media")
 
 
@@ -47,8 +51,11 @@ class SocketWire:
     async def _next(self) -> WireIn:
         while not self._gone:
             try:
-                raw = await self._socket.receive()
+                raw = await asyncio.wait_for(self._socket.receive(), SILENT_STREAM_S)
             except (RuntimeError, WebSocketDisconnect):
+                break
+            except TimeoutError:
+                log.warning("stream_silent")
                 break
             if raw["type"] == "websocket.disconnect":
                 break

@@ -13,6 +13,7 @@ MODULES = (
     "train",
     "doctor",
     "chat",
+    "call",
     "understand",
     "late_fee",
     "imports",
@@ -20,10 +21,11 @@ MODULES = (
     "data",
     "model",
     "mine",
+    "dialect",
     "audit",
 )
 """Modules of ``gateway.cli`` in the order help lists them."""
-_NAMED_OTHERWISE = {"import": "imports", "rekey": "audit"}
+_NAMED_OTHERWISE = {"import": "imports", "rekey": "audit", "calls": "call"}
 
 
 class LazyGroup(TyperGroup):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 import structlog
@@ -16,7 +17,8 @@ log = structlog.get_logger("telephony.mouth")
 
 AHEAD_MS = 200
 """Speech sent before it is due; more would only have to be cleared."""
-_SLOW = 0.85
+SLOW = 0.85
+"""Speed for those who asked to hear it again slowly."""
 _RENDERED_AHEAD = 3
 
 
@@ -77,7 +79,7 @@ class Mouth:
     def say(self, say: int, text: str, *, slow: bool = False) -> None:
         """Say this after what is being said; rendering begins at once."""
         speech = _Speech(say, text, asyncio.Queue(_RENDERED_AHEAD))
-        style = Style(self._style.voice, self._style.speed * _SLOW) if slow else self._style
+        style = Style(self._style.voice, self._style.speed * SLOW) if slow else self._style
         speech.renderer = asyncio.create_task(self._render(speech, style))
         self._speeches.append(speech)
         self._wanted.set()
@@ -122,8 +124,10 @@ class Mouth:
 
     async def _render(self, speech: _Speech, style: Style) -> None:
         try:
-            async for piece in self._voice.say(speech.text, style):
-                await speech.pieces.put(piece)
+            # Closed when this is cancelled, so that nothing more is rendered for nobody.
+            async with aclosing(self._voice.say(speech.text, style)) as pieces:
+                async for piece in pieces:
+                    await speech.pieces.put(piece)
         except VoiceError:
             log.warning("not_said", say=speech.say)
             speech.failed = True

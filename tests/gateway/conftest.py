@@ -92,6 +92,7 @@ def gateway(
         def start(**settings: Any) -> Client:
             given: dict[str, Any] = {
                 "env": "test",
+                "telephone": False,
                 "today": TODAY,
                 "data_dir": tmp_path_factory.mktemp("data"),
                 "DATABASE_URL": seeded_url,

@@ -54,6 +54,8 @@ _FOLDED = {
     "shipped": "five-fold for the shipped learner; ",
     "none": "",
 }
+_DIALECTS = ("confusions", "lexicon", "sounds")
+"""Modules of the dialects that understanding reads."""
 _REMEMBERED = 60_000
 """Sentence vectors kept, so that every variant and fold after the first spares itself their time."""
 
@@ -153,10 +155,11 @@ def _kept(key: str, make: Callable[[], Row]) -> Row:
 
 def _hash(variant: Variant, folds: bool) -> str:
     digest = hashlib.sha256(json.dumps([variant.steps, folds], sort_keys=True).encode())
-    for folder in ("nlu_data/nlu", "nlu_data/jieba", "nlu_data/eval/holdout", "bot/components", "dialects"):
-        for path in sorted((ROOT / folder).rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
+    folders = ("nlu_data/nlu", "nlu_data/jieba", "nlu_data/eval/holdout", "bot/components", "dialects/packs")
+    files = [path for folder in folders for path in sorted((ROOT / folder).rglob("*"))]
+    for path in [*files, *(ROOT / "dialects" / f"{name}.py" for name in _DIALECTS)]:
+        if path.is_file() and "__pycache__" not in path.parts and path.name not in ("pack.yml", "README.md"):
+            digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 

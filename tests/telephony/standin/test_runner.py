@@ -104,12 +104,12 @@ async def test_the_gateway_is_asked_with_its_token_and_its_refusals_are_explaine
 
     def answer(request: httpx.Request) -> httpx.Response:
         asked.append(request)
-        if request.url.path == "/calls/gone":
+        if request.url.path == "/calls/gone.json":
             return httpx.Response(403)
         if request.method == "POST":
             return httpx.Response(201, json={"id": "c-1"})
         return httpx.Response(
-            200, json={"id": "c-1", "outcome": None if request.url.path == "/calls/c-1" else "silent"}
+            200, json={"id": "c-1", "outcome": None if request.url.path == "/calls/c-1.json" else "silent"}
         )
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:

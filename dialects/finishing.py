@@ -1,0 +1,75 @@
+"""From what was heard to what was said: repair, then numbers in figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from dialects.align import kept
+from dialects.heard import Heard
+from dialects.likeness import Likeness
+from dialects.nbest import Hypothesis
+from dialects.pack import DEFAULT, Pack, all_packs
+from dialects.repair import Repairer
+from dialects.restore import restore
+
+_ALTERNATIVES = 4
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What is likely to come: ``kind`` as in ``telephony.events.Expected``, phrases, and how many digits."""
+
+    kind: str = "open"
+    phrases: tuple[str, ...] = ()
+    digits: int | None = None
+
+
+@lru_cache(maxsize=32)
+def repairer_for(pack: Pack) -> Repairer:
+    """The pack's own; everybody on a telephone shares Mandarin's confusions with it."""
+    tables = [pack.confusions]
+    if pack.name != DEFAULT:
+        tables.append(all_packs()[DEFAULT].confusions)
+    return Repairer(Likeness(tables, pack.tones), pack.repair_below, (*pack.phrases, *pack.words))
+
+
+def finish(heard: Hypothesis, pack: Pack, expected: Expectation, repairer: Repairer | None = None) -> Heard:
+    """The utterance as the dialogue gets it; ``words`` stay as they were heard.
+
+    Where a certain number of digits was asked for and the likeliest text has another, the likeliest one that has it is
+    taken: a choice among what was heard, which the dialogue reads back.
+    """
+    repairer = repairer or repairer_for(pack)
+    repaired = repairer.repair(heard.text, heard.signs, expected.phrases, heard.alternatives)
+    texts = [restore(repaired.text, expected.kind)]
+    if expected.digits is not None:
+        others = [restore(each, expected.kind) for each in heard.alternatives]
+    else:
+        others = [
+            restore(_repaired(each, heard.text, expected, repairer), expected.kind)
+            for each in heard.alternatives[:_ALTERNATIVES]
+        ]
+    texts += [each for each in dict.fromkeys(others) if each != texts[0]]
+    chosen = 0
+    if expected.digits is not None and _count(texts[0]) != expected.digits:
+        chosen = next((n for n, each in enumerate(texts) if _count(each) == expected.digits), 0)
+    return Heard(
+        text=texts[chosen],
+        raw=heard.text,
+        confidence=round(heard.confidence, 4),
+        pack=pack.name,
+        words=heard.words,
+        alternatives=tuple(texts[:chosen] + texts[chosen + 1 :])[:_ALTERNATIVES],
+        repaired=repaired.changed or chosen > 0,
+    )
+
+
+def _repaired(other: str, best: str, expected: Expectation, repairer: Repairer) -> str:
+    """An alternative repaired where it differs from the best text; nothing tells how sure the rest of it is."""
+    signs = [1.0 if same else 0.0 for same in kept(other, best)]
+    return repairer.repair(other, signs, expected.phrases).text
+
+
+def _count(text: str) -> int:
+    return sum(sign.isdigit() or sign == "X" for sign in text)

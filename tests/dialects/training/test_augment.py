@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+from dialects.training.augment import Damage, damaged, mulaw, telephone, with_noise
+from dialects.training.speech import RATE, Utterance
+
+pytestmark = pytest.mark.unit
+
+TONE = 0.3 * np.sin(2 * np.pi * 500 * np.arange(RATE) / RATE)
+
+
+def test_mu_law_loses_little() -> None:
+    error = mulaw(TONE) - TONE
+    assert 30 < 10 * np.log10((TONE**2).mean() / (error**2).mean()) < 45
+
+
+def test_a_telephone_takes_what_is_above_its_band() -> None:
+    high = 0.3 * np.sin(2 * np.pi * 6000 * np.arange(RATE) / RATE)
+    assert np.abs(telephone(high, coded=False)[1000:-1000]).max() < 0.01
+    assert np.abs(telephone(TONE, coded=False)[1000:-1000]).max() == pytest.approx(0.3, rel=0.05)
+    assert len(telephone(TONE)) == len(TONE)
+
+
+@pytest.mark.parametrize("snr", [20.0, 5.0])
+def test_noise_is_as_loud_as_asked(snr: float) -> None:
+    noise = with_noise(TONE, np.random.default_rng(0).standard_normal(RATE), snr) - TONE
+    assert 10 * np.log10((TONE**2).mean() / (noise**2).mean()) == pytest.approx(snr, abs=0.1)
+
+
+def test_a_damaged_utterance_tells_where_its_phones_went() -> None:
+    click = np.zeros(RATE, np.int16)
+    click[8000:8100] = 20000
+    utterance = Utterance("嗯", click, ("^", "en5"), (("^", 0.5, 0.6),))
+    harmless = Damage(room=0, tilt=0, noise=0, babble=0, telephone=0, speed=1.0)
+    for seed in range(5):
+        samples, lead, factor = damaged(utterance, np.random.default_rng(seed), (), harmless)
+        loudest = int(np.abs(samples).argmax()) / RATE
+        assert loudest == pytest.approx(lead + 0.503 * factor, abs=0.01)

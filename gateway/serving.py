@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
+from gateway.calls.cast import write_cast
 from gateway.calls.standin import SPEECH, account
 from gateway.knowledge import knowledge_base
 from gateway.model_choice import settle
@@ -253,10 +254,14 @@ class _Product:
     def _standin(self) -> ChildSpec:
         settings = self._settings
         found = account(settings.internal_token.get_secret_value())
+        people = settings.data_dir / "standin-cast.json"
+        write_cast(people, today(settings))
         command = (
             sys.executable, "-m", "telephony.standin",
-            "--callback-origin", settings.voice_origin or local_url(settings),
+            "--callback-origin", local_url(settings),
             "--port", str(settings.standin_port),
+            "--cast", str(people),
+            "--usual", str(ROOT / "telephony" / "standin" / "usual.yml"),
             "--cache", str(SPEECH / "standin"),
             "--calls-per-second", "20",
         )  # fmt: skip

@@ -12,13 +12,10 @@ from typing import Any
 import httpx
 from rich.console import Console
 
+from gateway.calls.cast import cast
 from gateway.clock import Clock
 from gateway.settings import Settings
-from store.demo import everybody
-from store.identity import CALL_DIGITS
-from store.phones import e164
-from tax.identifiers import last_digits
-from telephony.standin.cast import CastError, Member
+from telephony.standin.cast import CastError
 from telephony.standin.clients import HttpGateway, RunError, StandinClient
 from telephony.standin.loader import load_folder
 from telephony.standin.run import play
@@ -26,23 +23,6 @@ from telephony.standin.runner import Runner, plan, summary
 from telephony.standin.yaml_reader import ScriptError
 
 _NOT_RUNNING = "税铃没有在运行，或没有带模拟运营商。请先在另一个终端执行 make serve，看到地址后再试。"
-
-
-def cast(today: date) -> tuple[Member, ...]:
-    """The fictional taxpayers as people who can be called."""
-    return tuple(
-        Member(
-            persona.key,
-            persona.name,
-            e164(persona.phone),
-            {
-                "last4": last_digits(persona.identifier, CALL_DIGITS),
-                "contact": persona.contact,
-                "name": persona.name,
-            },
-        )
-        for persona in everybody(today)
-    )
 
 
 def play_scripts(folder: str, calls: int | None, at_once: int, only: Sequence[str], out: str | None) -> int:

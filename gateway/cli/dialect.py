@@ -41,7 +41,9 @@ def list_packs(as_json: Annotated[bool, typer.Option("--json", help="输出 JSON
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("方言包", "名称", "语音模型", "常见地区", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for title in ("方言包", "名称", "语音模型", "常见地区"):
+        table.add_column(title, overflow="fold")
     for pack in packs.values():
         places = [place for region in pack.regions for place in region.places]
         table.add_row(
@@ -141,7 +143,8 @@ def evaluate(
     failed = False
     try:
         recordings = read_manifest(folder)
-        for wanted in pack or [None]:
+        wanted_packs: list[str | None] = [*pack] if pack else [None]
+        for wanted in wanted_packs:
             for each in recordings:
                 chosen = _chosen(wanted or each.pack or DEFAULT)
                 try:
@@ -186,11 +189,10 @@ def _chosen(name: str | None) -> dict[str, Pack]:
 
 
 def _transcript(file: Path, packs: dict[str, Pack], models: Models) -> Transcript:
-    from dialects.prior import prior
-    from dialects.transcribing import transcribe
+    from dialects.transcribing import no_idea, transcribe
     from gateway.sound_files import read_wav, utterances
 
-    return transcribe(utterances(read_wav(file)), packs, models, prior(packs))
+    return transcribe(utterances(read_wav(file)), packs, models, no_idea(packs))
 
 
 def _intents_right(outcomes: Sequence[Outcome]) -> list[bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 _BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3, 8, 20, 60)
 
@@ -39,6 +39,19 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._stalls = Histogram(
+            "shuiling_loop_stall_seconds",
+            "By how much the event loop came late",
+            buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1),
+            registry=self.registry,
+        )
+        self._longest = Gauge(
+            "shuiling_loop_stall_longest_seconds",
+            "The longest the event loop has been kept from turning",
+            registry=self.registry,
+        )
+        self._longest_s = 0.0
+
     def turn(self, seconds: float, outcome: str) -> None:
         """One answered turn."""
         self._turns.labels(outcome).observe(seconds)
@@ -54,6 +67,13 @@ class Metrics:
     def action(self, name: str, seconds: float) -> None:
         """One custom action."""
         self._actions.labels(name).observe(seconds)
+
+    def stalled(self, seconds: float) -> None:
+        """The event loop came late by so much."""
+        self._stalls.observe(seconds)
+        if seconds > self._longest_s:
+            self._longest_s = seconds
+            self._longest.set(seconds)
 
     def text(self) -> bytes:
         """The exposition."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import uuid
 from collections.abc import AsyncIterator
@@ -30,6 +31,7 @@ from gateway.knowledge import knowledge_base
 from gateway.links import DocumentLinks
 from gateway.metrics import Metrics
 from gateway.settings import Settings
+from gateway.stalls import watch_stalls
 from kb.check import load_forbidden
 from store.crypto import FieldCipher
 from store.engine import make_engine, make_sessions
@@ -100,6 +102,7 @@ async def build(settings: Settings, database_url: str) -> AsyncIterator[Parts]:
         Patience(notice_after=3.0, give_up_after=settings.rasa_patience_s),
         metrics.turn,
     )
+    watching = asyncio.create_task(watch_stalls(metrics.stalled))
     # What is loaded here stays: full collections need not walk it while somebody waits.
     gc.collect()
     gc.freeze()
@@ -127,6 +130,8 @@ async def build(settings: Settings, database_url: str) -> AsyncIterator[Parts]:
         await turns.recover()
         yield parts
     finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
         await turns.close()
         await client.aclose()
         await engine.dispose()

@@ -76,6 +76,7 @@ class Stack:
     def __post_init__(self) -> None:
         self.port = free_port()
         self.rasa_port = free_port()
+        self.standin_port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.rasa_url = f"http://127.0.0.1:{self.rasa_port}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -98,6 +99,7 @@ class Stack:
             "SHUILING_DATA_DIR": str(self.data_dir),
             "SHUILING_PORT": str(self.port),
             "SHUILING_RASA_PORT": str(self.rasa_port),
+            "SHUILING_STANDIN_PORT": str(self.standin_port),
             "SHUILING_TODAY": TODAY.isoformat(),
             "SHUILING_DEMO": "true",
             "SHUILING_TELEPHONE": "false",

@@ -11,9 +11,9 @@ from typing import Any
 from rasa_sdk.events import FollowupAction, SlotSet
 from sqlalchemy import update
 
-from actions.core import Button, Capability, Context, Reply
+from actions.core import Bubble, Button, Capability, Context, Reply
 from actions.facts import BillFact
-from actions.forms import Filled, JourneyForm, Reading, Step, Wrong, begin, looks_like_question
+from actions.forms import Filled, JourneyForm, Reading, Step, Stop, Wrong, begin, looks_like_question
 from actions.gate import require_proof
 from actions.late_fee import ASKED_ON, LateFeeAmount
 from actions.phrases import bill_name, day, yuan
@@ -82,6 +82,12 @@ class StartPromise(Capability):
         return Reply.say(lead, events=begin(PROMISE_FORM, ctx.turn, PROMISE_SLOTS, preset))
 
 
+_UNDECIDED = re.compile(
+    r"没有了|没了|不一定|(说|讲|定)不(准|好|下来)|没(想|定)好|再说|再看|不知道哪天|不晓得|到时候"
+)
+"""No day is named, and none will be: nobody is pressed for one."""
+
+
 class PromiseForm(JourneyForm):
     """``validate_promise_form``."""
 
@@ -101,6 +107,8 @@ class PromiseForm(JourneyForm):
 
     async def _day(self, ctx: Context) -> Reading:
         said = said_day(ctx)
+        if said is None and _UNDECIDED.search(ctx.turn.text) and not ctx.turn.first("date_range"):
+            return Stop((Bubble("没关系，不用现在定。哪天方便就哪天缴，早缴一天就少算一天滞纳金。"),))
         if said is None and ctx.turn.first("date_range"):
             return Wrong("请说具体哪一天，我好记准。")
         if said is None:

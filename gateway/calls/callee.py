@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from store.crypto import FieldCipher
 from store.models import Call, Contact, ContactExclusion, Taxpayer, TaxpayerKind
 from store.phones import canonical
 
+_IN_BRACKETS = re.compile(r"（[^）]*）|\([^)]*\)")
 _WHY = {
     "opt_out": "这位纳税人已经要求不再接到提醒电话，不能拨打。",
     "wrong_person": "上次接听的人说这个号码打错了，请先核对号码再拨打。",
@@ -64,8 +66,8 @@ async def person_of(session: AsyncSession, taxpayer_id: uuid.UUID) -> Person | N
 
 
 def _person(taxpayer: Taxpayer) -> Person:
-    is_person = taxpayer.kind == TaxpayerKind.PERSON
-    asked_for = taxpayer.name if is_person else f"{taxpayer.name}的负责人"
+    name = _IN_BRACKETS.sub("", taxpayer.name)
+    asked_for = name if taxpayer.kind == TaxpayerKind.PERSON else f"{name}的负责人"
     return Person(taxpayer.id, asked_for, taxpayer.region, taxpayer.pack)
 
 

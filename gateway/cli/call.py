@@ -43,10 +43,10 @@ def call(
         typer.echo(f"已拨出，编号 {call_id}")
         if carrier == "browser" or (carrier is None and _usual() == "browser"):
             typer.echo(f"请打开 {client.base_url.join('/phone')} 接听。")
-        shown = 0
+        shown: set[tuple[str, int, str]] = set()
         while True:
             sheet = _asked(client, "GET", f"/calls/{call_id}.json")
-            shown = _new_lines(sheet, shown)
+            _new_lines(sheet, shown)
             if sheet["outcome"] is not None:
                 break
             time.sleep(_LOOK_S)
@@ -75,7 +75,7 @@ def show(call_id: Annotated[str, typer.Argument(help="通话编号")], url: Url 
     with _client(url) as client:
         sheet = _asked(client, "GET", f"/calls/{call_id}.json")
     typer.echo(f"{sheet['began'][:16].replace('T', ' ')}  {sheet['phone_mask']}  线路 {sheet['carrier']}")
-    _new_lines(sheet, 0)
+    _new_lines(sheet, set())
     note = f"（{sheet['note']}）" if sheet["note"] else ""
     typer.echo(f"结果：{sheet['outcome_words']}{note}")
     if sheet["recording_problem"]:
@@ -95,13 +95,16 @@ def run_scripts(
     raise typer.Exit(play_scripts(scripts, calls, at_once, tuple(only or ()), out))
 
 
-def _new_lines(sheet: Mapping[str, Any], shown: int) -> int:
-    lines = sheet["lines"]
-    for line in lines[shown:]:
+def _new_lines(sheet: Mapping[str, Any], shown: set[tuple[str, int, str]]) -> None:
+    """Print what has not been printed; a line is stored when it has been said, so an earlier one may come later."""
+    for line in sheet["lines"]:
+        known = (line["speaker"], line["began_ms"], line["text"])
+        if known in shown:
+            continue
+        shown.add(known)
         cut = "" if line["heard"] is None or line["heard"] >= 1 else "（没有听完）"
         began = line["began_ms"] / 1000
         typer.echo(f"[{began:6.1f} 秒] {_SPEAKERS.get(line['speaker'], '')}：{line['text']}{cut}")
-    return len(lines)
 
 
 def _client(url: str | None) -> httpx.Client:

@@ -23,6 +23,8 @@ _LISTENING = frozenset((
 ))  # fmt: skip
 _NOT_HAN = re.compile(r"[^\u4e00-\u9fff0-9A-Za-z]")
 _DIGITS = dict(zip("零〇一二三四五六七八九幺洞两拐勾", "00123456789" + "10279", strict=True))
+_ANY_DIGIT = re.compile(r"[0-9零〇一二三四五六七八九幺洞两拐勾]")
+_ROW = re.compile(rf"{_ANY_DIGIT.pattern}(?:[，,、 ]?{_ANY_DIGIT.pattern})+")
 _DIGIT_RUN = re.compile(r"[0-9零〇一二三四五六七八九幺洞两拐勾]+")
 
 
@@ -64,6 +66,8 @@ def digits_in(text: str) -> str:
     return "".join(_DIGITS.get(sign, sign) for run in _DIGIT_RUN.findall(said) for sign in run)
 
 
-def without_numbers(text: str) -> str:
-    """``text`` with every digit, written or spoken, made unreadable."""
-    return "".join("*" if sign in _DIGITS or sign.isdigit() else sign for sign in text)
+def without_numbers(text: str, *, every: bool = True) -> str:
+    """``text`` with its digits, written or spoken, made unreadable: every one, or those that stand in a row."""
+    if every:
+        return _ANY_DIGIT.sub("*", text)
+    return _ROW.sub(lambda row: _ANY_DIGIT.sub("*", row[0]), text)

@@ -238,7 +238,12 @@ class Session:
     def _note(self, line: Line) -> None:
         """Into the transcript; while the digits of the proof are spoken of, without any number."""
         if self._brain.proving:
-            line = replace(line, text=without_numbers(line.text), heard=without_numbers(line.heard))
+            every = line.speaker != "bot"
+            line = replace(
+                line,
+                text=without_numbers(line.text, every=every),
+                heard=without_numbers(line.heard, every=every),
+            )
         self._lines.put_nowait(line)
 
     async def _write_lines(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,10 @@ from typing import Any
 from dialects.pack import DEFAULT, MODELS, Pack
 
 _NEEDED = ("am/final.mdl", "conf/mfcc.conf", "conf/model.conf", "graph/phones/word_boundary.int")
-_GRAPHS = (("graph/HCLG.fst",), ("graph/HCLr.fst", "graph/Gr.fst"))
+_WHOLE_GRAPH = "graph/HCLG.fst"
+_GRAPH_IN_PARTS = ("graph/HCLr.fst", "graph/Gr.fst", "graph/disambig_tid.int")
+SUMS = "SHA256SUMS"
+"""A file in the model's folder, as ``sha256sum`` writes it. Some damage makes Vosk crash instead of complaining."""
 _HOW = "请运行 make models 重新生成，或从版本库恢复这个文件夹"
 
 
@@ -23,7 +27,10 @@ def load_vosk(path: Path) -> Any:
     import vosk
 
     vosk.SetLogLevel(-1)
-    return vosk.Model(str(path))
+    model = vosk.Model(str(path))
+    # A graph that is cut off shows only when a recogniser is made of it.
+    vosk.KaldiRecognizer(model, 16_000)
+    return model
 
 
 def missing_files(path: Path) -> list[str]:
@@ -34,9 +41,23 @@ def missing_files(path: Path) -> list[str]:
         return file.is_file() and file.stat().st_size > 0
 
     absent = [name for name in _NEEDED if not there(name)]
-    if not any(all(there(name) for name in graph) for graph in _GRAPHS):
-        absent.append("graph/HCLG.fst（或 HCLr.fst 与 Gr.fst）")
+    if not there(_WHOLE_GRAPH):
+        absent += [name for name in _GRAPH_IN_PARTS if not there(name)]
     return absent
+
+
+def changed_files(path: Path) -> list[str]:
+    """Files that are not as ``SHA256SUMS`` says; none when there is no such list."""
+    sums = path / SUMS
+    if not sums.is_file():
+        return []
+    listed = (line.split(maxsplit=1) for line in sums.read_text(encoding="utf-8").splitlines())
+    found = [(parts[1].lstrip("*./"), parts[0]) for parts in listed if len(parts) == 2]
+    return [
+        name
+        for name, digest in found
+        if not (path / name).is_file() or hashlib.sha256((path / name).read_bytes()).hexdigest() != digest
+    ]
 
 
 class Models:
@@ -74,6 +95,10 @@ class Models:
                 raise ModelError(f"没有语音模型 {name}（{path}）。{_HOW}。")
             if absent := missing_files(path):
                 raise ModelError(f"语音模型 {name} 不完整，缺少 {'、'.join(absent)}（{path}）。{_HOW}。")
+            if changed := changed_files(path):
+                raise ModelError(
+                    f"语音模型 {name} 已损坏：{'、'.join(changed)} 与校验值不符（{path}）。{_HOW}。"
+                )
             try:
                 model = self._load(path)
             except Exception as error:

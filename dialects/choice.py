@@ -32,11 +32,12 @@ _MOST = 6.0
 _PER_POINT, _EVEN, _MOST_AT_ONCE = 0.3, 2.0, 2.0
 """A model other than Mandarin's that scores ``_EVEN`` nats a second higher proves nothing, each further one is worth
 ``_PER_POINT``, an utterance at most ``_MOST_AT_ONCE``. Measured on 100 sentences through the telephone band: the difference
-is -0.8 ± 3.1 for standard speech and +5.4 ± 6.0 for speech with Sichuan's sounds."""
+is -1.2 ± 2.8 for standard speech and +6.2 ± 6.8 for speech with Sichuan's sounds, synthetic voices both."""
 _PER_WORD = 0.7
 """A dialect word that only some packs have."""
-_DOUBT = 0.8
-"""What an utterance heard badly is worth to packs with other models."""
+_DOUBT, _SURE_ENOUGH = 8.0, 0.9
+"""What each point of confidence below ``_SURE_ENOUGH`` is worth to packs with other models, at most ``_PER_DOUBT``."""
+_PER_DOUBT = 1.0
 _LEAST_MS = 600
 """Shorter utterances sound alike in all accents."""
 
@@ -55,14 +56,14 @@ class Choice:
     @property
     def best(self) -> Pack:
         """The likeliest pack; the first one, which is Mandarin's, of those that are equally likely."""
-        return max(self.packs.values(), key=lambda pack: self.odds.get(pack.name, 0.0))
+        return max(self.packs.values(), key=lambda pack: self.odds.get(pack.name, -_MOST))
 
     def in_play(self) -> tuple[Pack, ...]:
         """The packs that should hear the next utterance, the likeliest first: one, or two with different models."""
         best = self.best
-        others = sorted(self.packs, key=lambda name: -self.odds.get(name, 0.0))
+        others = sorted(self.packs, key=lambda name: -self.odds.get(name, -_MOST))
         for name in others:
-            if self.odds.get(name, 0.0) <= self.odds.get(best.name, 0.0) - REACH:
+            if self.odds.get(name, -_MOST) <= self.odds.get(best.name, -_MOST) - REACH:
                 break
             if self.models[name] != self.models[best.name]:
                 return best, self.packs[name]
@@ -87,9 +88,10 @@ class Choice:
             own = {word for word in words if sum(word in others for others in present.values()) <= 2}
             if own and name != DEFAULT:
                 self._gain(name, _PER_WORD * min(2, len(own)))
-        if heard.text and heard.voiced_ms >= _LEAST_MS and heard.confidence < pack.ask_again_below:
+        if heard.voiced_ms >= _LEAST_MS and heard.confidence < _SURE_ENOUGH:
+            doubt = min(_PER_DOUBT, _DOUBT * (_SURE_ENOUGH - heard.confidence))
             for model in set(self.models.values()) - {self.models[pack.name]}:
-                self._add(model, _DOUBT)
+                self._add(model, doubt)
 
     def switch(self, name: str) -> None:
         """The caller, or a human, has named the pack: it leads clearly from now on."""
@@ -176,7 +178,7 @@ class MultiPackRecogniser:
         if heard:
             rival = self._in_play[1]
             self.choice.compare(pack.name, first, rival.name, heard[0])
-            if self.choice.odds.get(rival.name, 0.0) > self.choice.odds.get(pack.name, 0.0):
+            if self.choice.odds[rival.name] > self.choice.odds[pack.name]:
                 pack, best = rival, heard[0]
         if best.text:
             self.choice.hear(best, pack)

@@ -11,6 +11,8 @@ Syllable = tuple[str, int]
 """Toneless pinyin and tone 1 to 5."""
 _INITIAL, _FINAL, _TONE = 0.45, 0.45, 0.1
 """Shares of a syllable's parts. Tones weigh little: accents change them first, and unstressed syllables lose them."""
+_LIPPED = {"ua": "a", "uan": "an", "uang": "ang", "ui": "ei", "un": "en", "uo": "o"}
+"""Who says f for h says it for hu: 花 as 发, 回 as 肥."""
 _EASED = 0.85
 """How much of a difference a confusion of weight 1 takes away."""
 
@@ -46,6 +48,9 @@ class Likeness:
         if not one[1] or not other[1]:
             return 1.0
         (initial, final), (initial2, final2) = split(one[0]), split(other[0])
+        if {initial, initial2} == {"h", "f"} and ("h", "f") in self._initials:
+            final = _LIPPED.get(final, final) if initial == "h" else final
+            final2 = _LIPPED.get(final2, final2) if initial2 == "h" else final2
         tone = (
             0.0 if one[1] == other[1] or 5 in (one[1], other[1]) else self._tones.get((one[1], other[1]), 1.0)
         )

@@ -22,8 +22,8 @@ from dialects.syllables import toned
 TERMS = Path(__file__).parent / "terms.txt"
 _DROPPED = 1.0
 """Cost of a syllable heard but not meant, or meant but not heard."""
-_LIMIT_SHORT, _LIMIT = 0.12, 0.24
-"""Greatest mean cost of a syllable, for phrases of two and of more."""
+_LIMIT_SHORT, _LIMIT = 0.03, 0.18
+"""Greatest mean cost of a syllable, for phrases of two and of more: too many pairs of words differ in one sound only."""
 _BACKED = 0.6
 """What is left of a cost when one of the recogniser's own alternatives has the phrase."""
 _EXPECTED = 0.75
@@ -189,7 +189,9 @@ class Repairer:
         may_slip = size > 3
         # costs[j]: cheapest way to lay the syllables so far so that they end before character j, and where it begins.
         costs = [(0.0, place) for place in range(len(text) + 1)]
-        for sign, sound in zip(phrase.text, phrase.sounds, strict=True):
+        for number, (sign, sound) in enumerate(zip(phrase.text, phrase.sounds, strict=True)):
+            # At its ends a slip would only eat what stands beside the phrase, or make a phrase of its half.
+            inside = may_slip and 0 < number < size - 1
             row: list[tuple[float, int]] = []
             for place in range(len(text) + 1):
                 options = [(math.inf, place)]
@@ -197,9 +199,9 @@ class Repairer:
                     at = place - 1
                     step = self._step(text[at], sounds[at], free[at], sign, sound)
                     options.append((costs[at][0] + step, costs[at][1]))
-                    if may_slip and free[at]:
+                    if inside and free[at]:
                         options.append((row[at][0] + _DROPPED, row[at][1]))
-                if may_slip and sign not in NUMERAL and any(free[max(0, place - 1) : place + 1]):
+                if inside and sign not in NUMERAL and any(free[max(0, place - 1) : place + 1]):
                     options.append((costs[place][0] + _DROPPED, costs[place][1]))
                 row.append(min(options))
             costs = row

@@ -11,9 +11,11 @@ from dialects.ear import BYTES_PER_S
 from dialects.finishing import Expectation, finish
 from dialects.heard import Heard
 from dialects.nbest import Hypothesis
-from dialects.pack import Pack
+from dialects.pack import DEFAULT, Pack
 from dialects.recogniser import EarMaker, ear_maker
 
+UNKNOWN = -0.5
+"""Log-odds of a pack with a model of its own where nothing at all is known of the speaker."""
 _STEP = BYTES_PER_S // 5
 
 
@@ -25,6 +27,11 @@ class Transcript:
     raw: str
     confidence: float
     pack: str
+
+
+def no_idea(packs: Mapping[str, Pack]) -> dict[str, float]:
+    """Odds for :func:`transcribe` where neither region nor number is known: the recording decides."""
+    return {name: 0.0 if name == DEFAULT else UNKNOWN for name, pack in packs.items() if not pack.borrows}
 
 
 def transcribe(

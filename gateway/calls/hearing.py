@@ -24,11 +24,12 @@ class Hearing:
     """How a call hears, and which voice answers.
 
     ``ear`` makes the ear of a call, given the pack remembered of the taxpayer, their region and the number;
-    ``voice_of`` names the voice of a pack; ``warm`` loads what the first call would have to wait for.
+    ``voice_of`` names the voice of a pack, ``ask_again`` the confidence below which it asks again; ``warm`` loads what the first call would have to wait for.
     """
 
     ear: Callable[[str | None, str, str], CallEar]
     voice_of: Callable[[str], str]
+    ask_again: Callable[[str], float]
     warm: Callable[[], None]
 
 
@@ -49,7 +50,10 @@ def build_hearing(pool: Executor, mandarin: Path | None = None) -> Hearing:
     def voice_of(pack: str) -> str:
         return packs[pack].voice if pack in packs else ""
 
+    def ask_again(pack: str) -> float:
+        return packs[pack].ask_again_below if pack in packs else 0.0
+
     def warm() -> None:
         ear(None, "", "")
 
-    return Hearing(ear, voice_of, warm)
+    return Hearing(ear, voice_of, ask_again, warm)

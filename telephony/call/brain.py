@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from telephony.call.base import Callee, Pace, Phase
 from telephony.call.commands import CallHuman, Command
@@ -34,8 +35,8 @@ from telephony.events import (
     Utterance,
 )
 
-_LEAST_CONFIDENCE = 0.35
-"""Below this what was recognised is not worth acting on."""
+_ASK_AGAIN = 0.6
+"""Confidence below which what was recognised is not acted on, where the pack says nothing else."""
 _LONG_NOISE_MS = 1200
 """Sound without words that lasts this long was somebody speaking."""
 _EARLY_MS = 1500
@@ -52,8 +53,16 @@ _SPEAKS_TO_A_PERSON = frozenset(
 class Brain(Matter):
     """One call. :meth:`handle` takes one input and returns what is to be done, in order."""
 
-    def __init__(self, callee: Callee, words: Words, pace: Pace | None = None) -> None:
+    def __init__(
+        self,
+        callee: Callee,
+        words: Words,
+        pace: Pace | None = None,
+        ask_again: Callable[[str], float] = lambda pack: _ASK_AGAIN,
+    ) -> None:
+        """``ask_again``: by pack, the confidence below which an utterance is asked for again."""
         super().__init__(callee, words, pace or Pace())
+        self._ask_again = ask_again
         self._early: Utterance | None = None
         self._queued: Utterance | None = None
         self._mute = 0
@@ -150,7 +159,7 @@ class Brain(Matter):
                 self.wait_in_silence()
             return
         self.person_spoke = True
-        if utterance.confidence < _LEAST_CONFIDENCE:
+        if utterance.confidence < self._ask_again(utterance.pack) and not is_yes(utterance.text):
             self.unheard()
         elif self.waiting is not None:
             self._queued = utterance

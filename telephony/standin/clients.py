@@ -29,7 +29,7 @@ class HttpGateway:
 
     def __init__(self, client: httpx.AsyncClient, origin: str, token: str) -> None:
         self._client, self._origin = client, origin.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {token}"}
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     async def place(self, to: str, taxpayer: str) -> str:
         """See :class:`Gateway`."""

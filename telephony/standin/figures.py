@@ -21,7 +21,8 @@ class Figures:
     that can be heard, for utterances after which the bot was silent. ``barge_ins``: from the caller's first voiced sample while the bot spoke
     until the caller hears the bot no more, only where it did stop before its turn was over (a ``clear`` came).
     ``greeting``: from the start of the stream to the first such frame. ``lateness``: how much later than an even pace bot
-    frames came, by talk (its median is the pace); early frames are no error, they lie in the carrier's buffer.
+    frames came, by talk (its median is the pace, the talk's first frame its beginning); early frames are no error, they lie
+    in the carrier's buffer.
     ``holes``: silences inside a bot's talk because the next frame had not come. ``sent_late``: the stand-in's own error.
     """
 
@@ -108,7 +109,7 @@ def _pace(arrivals: Sequence[Arrival]) -> tuple[tuple[float, ...], tuple[float, 
     """Lateness of every frame and the holes, talk by talk; a talk ends where the buffer has been dry for 200 ms."""
     lateness: list[float] = []
     holes: list[float] = []
-    talk: list[float] = []
+    talk: list[tuple[float, float]] = []
     runs_dry_ms = sent_ms = 0.0
     for one in arrivals:
         if talk and one.at_ms > runs_dry_ms:
@@ -119,12 +120,14 @@ def _pace(arrivals: Sequence[Arrival]) -> tuple[tuple[float, ...], tuple[float, 
                 holes.append(round(one.at_ms - runs_dry_ms, 1))
         length_ms = one.bytes * 1000 / RATE
         sent_ms += length_ms
-        # Against the end of what it holds, so that a head start in one piece is early, not late.
-        talk.append(one.at_ms - sent_ms)
+        talk.append((one.at_ms, sent_ms))
         runs_dry_ms = max(runs_dry_ms, one.at_ms) + length_ms
     return tuple(lateness + _late(talk)), tuple(holes)
 
 
-def _late(talk: Sequence[float]) -> list[float]:
-    pace = percentile(talk, 50)
-    return [] if pace is None else [round(max(0.0, offset - pace), 2) for offset in talk]
+def _late(talk: Sequence[tuple[float, float]]) -> list[float]:
+    """Against an even pace that cannot begin before the talk does: a head start at its beginning is no lateness."""
+    pace = percentile([at_ms - sent_ms for at_ms, sent_ms in talk], 50)
+    if pace is None:
+        return []
+    return [round(max(0.0, at_ms - max(talk[0][0], pace + sent_ms)), 2) for at_ms, sent_ms in talk]

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import pytest
+
+from dialects.acoustic import Models
+from dialects.ear import LONGEST_S, Ear
+from dialects.finishing import Expectation, finish
+from dialects.heard import Recogniser
+from dialects.nbest import Hypothesis
+from dialects.pack import all_packs
+from dialects.recogniser import PackRecogniser
+from tests.dialects.fake_vosk import Alternatives, FakeEngine, ear
+
+pytestmark = pytest.mark.unit
+SOUND = b"\0\0" * 16_000
+
+
+def _recogniser(*script: Alternatives, pack: str = "mandarin") -> Recogniser:
+    return PackRecogniser(all_packs()[pack], Models(), lambda name: ear(*script))
+
+
+def _hear(recogniser: Recogniser) -> str:
+    recogniser.accept(SOUND)
+    return recogniser.finish().text
+
+
+def test_an_utterance_is_repaired_and_its_numbers_restored() -> None:
+    recogniser = _recogniser(
+        [("支 拿 金 五 万 三 千 块", 9.0), ("支 那 金 五 万 三 千 块", 8.9), ("只 拿 金 五 万 三 千 块", 8.9)]
+    )
+    recogniser.accept(SOUND)
+    assert recogniser.partial() == "支拿金五万三千块"
+    heard = recogniser.finish()
+    assert heard.raw == "支拿金五万三千块"
+    assert heard.text == "滞纳金53000块" and heard.repaired
+    assert heard.pack == "mandarin"
+    assert [word.text for word in heard.words] == list("支拿金五万三千块")
+    assert recogniser.partial() == ""
+
+
+def test_digits_are_asked_for_until_something_else_is() -> None:
+    two = [("幺 二 三 四", 3.0)]
+    recogniser = _recogniser(two, two, two)
+    recogniser.expect("digits", digits=4)
+    assert [_hear(recogniser), _hear(recogniser)] == ["1234", "1234"]
+    recogniser.expect("open")
+    assert _hear(recogniser) == "幺二三四"
+
+
+def test_the_number_of_digits_chooses_among_what_was_heard() -> None:
+    recogniser = _recogniser([("幺 二 三", 3.0), ("幺 二 三 四", 2.5), ("幺 二 三 四 五", 2.4)])
+    recogniser.expect("digits", digits=4)
+    recogniser.accept(SOUND)
+    heard = recogniser.finish()
+    assert heard.text == "1234" and heard.repaired
+    assert heard.alternatives == ("123", "12345")
+
+
+def test_a_caller_who_says_something_else_than_digits_is_heard() -> None:
+    recogniser = _recogniser([("我 不 记得 了", 3.0)])
+    recogniser.expect("digits", digits=4)
+    assert _hear(recogniser) == "我不记得了"
+
+
+def test_silence_is_an_empty_utterance() -> None:
+    recogniser = _recogniser([])
+    assert recogniser.finish().text == ""
+    recogniser.accept(SOUND)
+    heard = recogniser.finish()
+    assert (heard.text, heard.confidence, heard.words, heard.repaired) == ("", 0.0, (), False)
+
+
+def test_half_a_sample_is_refused() -> None:
+    with pytest.raises(ValueError, match="16-bit"):
+        ear().accept(b"\0\0\0")
+
+
+def test_a_caller_who_goes_on_for_ever_is_cut_at_a_pause_and_loses_nothing() -> None:
+    engine = FakeEngine([[("先 说", 2.0)], [("再 说", 1.0)]])
+    one = Ear(engine)
+    engine.pause = 1
+    one.accept(b"\0\0" * int(16_000 * LONGEST_S))
+    assert one.partial() == "先说"
+    one.accept(b"\0\0" * 1_600)
+    assert one.partial() == "先说再说"
+    heard = one.finish()
+    assert heard.text == "先说再说"
+    assert heard.words[2].began_ms == pytest.approx(1000 * (LONGEST_S + 0.1), abs=1)
+
+
+def test_times_of_a_later_utterance_count_from_its_own_beginning() -> None:
+    one = ear([("喂", 1.0)], [("你 好", 1.0)])
+    for _ in range(2):
+        one.accept(SOUND)
+        heard = one.finish()
+    assert [(word.began_ms, word.ended_ms) for word in heard.words] == [(0, 300), (300, 600)]
+
+
+def test_alternatives_are_treated_likewise_and_never_repeat_the_text() -> None:
+    heard = Hypothesis("交五千块", (1.0,) * 4, (), ("叫五千块", "交五千块钱"), 1.0, 900)
+    said = finish(heard, all_packs()["mandarin"], Expectation())
+    assert said.text == "交5000块"
+    assert said.text not in said.alternatives and "交5000块钱" in said.alternatives

@@ -30,6 +30,8 @@ class Matter(Proving):
     """Whether the taxpayer has heard why we call."""
     done: Outcome | None = None
     choices: tuple[Choice, ...] = ()
+    offered: frozenset[str] = frozenset()
+    """Choices that have been named once: nobody wants to hear them after every answer."""
     typed = ""
     asked_whether_more = False
 
@@ -70,8 +72,15 @@ class Matter(Proving):
     def _listen(self, texts: list[str], reply: Reply) -> None:
         expectation = _expected(reply.asks, reply.choices)
         last = texts[-1] if texts else ""
-        if reply.choices and (_ASKS_BACK.search(last) or not self.told):
-            self.floor.say(_offer(reply.choices), slow=self.slow)
+        asks_back = _ASKS_BACK.search(last) is not None
+        named = tuple(
+            choice
+            for choice in reply.choices[:_SPOKEN_CHOICES]
+            if choice.title not in last and (asks_back or choice.title not in self.offered)
+        )
+        if named and reply.asks not in _YES_NO_SLOTS and (asks_back or reply.asks is None):
+            self.floor.say(_offer(named), slow=self.slow)
+            self.offered |= {choice.title for choice in named}
         self.question = Question(last, expectation, self._keys(reply))
         self.await_answer(self.question)
         self.floor.then(self._heard_out)
@@ -154,7 +163,7 @@ def _expected(asks: str | None, choices: tuple[Choice, ...]) -> Expectation:
 
 
 def _offer(choices: tuple[Choice, ...]) -> str:
-    named = [f"“{choice.title}”" for choice in choices[:_SPOKEN_CHOICES]]
+    named = [f"“{choice.title}”" for choice in choices]
     if len(named) == 1:
         return f"您可以说{named[0]}。"
     return f"您可以说{'，'.join(named[:-1])}，或者{named[-1]}。"

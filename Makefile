@@ -6,7 +6,7 @@ SHUILING := .venv/bin/shuiling
 TYPED := tax store kb actions chat gateway dialects telephony bot/parsing
 PYTEST_ARGS ?=
 
-.PHONY: help setup train serve test lint bench-nlu bench-kb bench-chat clean
+.PHONY: help setup train serve test lint bench-nlu bench-kb bench-chat clean models
 
 help: ## 列出所有命令 · list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,5 +37,9 @@ bench-chat: train ## 对话性能表 · the chat bench table
 bench-kb: setup ## 知识库检索表 · the knowledge base's table
 	$(PYTHON) -m tests.load.bench_kb --write docs/figures.md
 
+models: setup ## 从头重建声学模型（数小时，6 GB 环境）· rebuild the acoustic models from nothing (hours)
+	@scripts/training.sh
+	nice .venv-training/bin/python -m dialects.training.build $(MODELS_ARGS)
+
 clean: ## 删除环境、模型和缓存，保留 var/ 数据 · remove environments, models and caches, keep the data in var/
-	rm -rf .venv .venv-rasa .cache .rasa models .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-rasa .venv-training .cache .rasa models .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,6 +1,7 @@
 import random
 
 import pytest
+
 from dialects.training import accent, accent_eval
 from dialects.training.accent import sandhi, spoken
 from dialects.training.phones import OUTPUTS, Syllable, syllables
@@ -17,7 +18,9 @@ def read(text: str) -> tuple[Syllable, ...]:
 
 @pytest.mark.parametrize("rules", ALL)
 @pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
-def test_an_accent_keeps_the_number_of_phones_and_makes_only_known_ones(rules: accent.Accent, strength: float) -> None:
+def test_an_accent_keeps_the_number_of_phones_and_makes_only_known_ones(
+    rules: accent.Accent, strength: float
+) -> None:
     draw = random.Random(2)
     for _ in range(20):
         heard = spoken(read(TEXT), rules, strength, draw)
@@ -38,14 +41,16 @@ def test_measured_accents_are_not_those_trained_with() -> None:
         trained = accent.TRAINED[name]
         assert measured.tones != trained.tones
         different = sum(
-            spoken(read(TEXT), measured, 1.0, random.Random(s)) != spoken(read(TEXT), trained, 1.0, random.Random(s))
+            spoken(read(TEXT), measured, 1.0, random.Random(s))
+            != spoken(read(TEXT), trained, 1.0, random.Random(s))
             for s in range(10)
         )
         assert different == 10
 
 
 @pytest.mark.parametrize(
-    ("text", "tones"), [("你好", "23"), ("不是", "24"), ("不好", "43"), ("一样", "24"), ("一天", "41"), ("我很好", "323")]
+    ("text", "tones"),
+    [("你好", "23"), ("不是", "24"), ("不好", "43"), ("一样", "24"), ("一天", "41"), ("我很好", "323")],
 )
 def test_tones_change_in_a_row(text: str, tones: str) -> None:
     assert "".join(final[-1] for _, final in sandhi(read(text), text)) == tones

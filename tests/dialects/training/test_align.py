@@ -1,11 +1,19 @@
 import numpy as np
 import pytest
+
 from dialects.training.align import LABEL_S, forced, labels
 from dialects.training.phones import OUTPUTS
 
 pytestmark = pytest.mark.unit
 
-SPANS = (("sil", 0.0, 0.2), ("n", 0.2, 0.3), ("i3", 0.3, 0.5), ("h", 0.5, 0.51), ("ao3", 0.51, 0.8), ("sil", 0.8, 1.0))
+SPANS = (
+    ("sil", 0.0, 0.2),
+    ("n", 0.2, 0.3),
+    ("i3", 0.3, 0.5),
+    ("h", 0.5, 0.51),
+    ("ao3", 0.51, 0.8),
+    ("sil", 0.8, 1.0),
+)
 
 
 def names(numbers: np.ndarray) -> list[str]:
@@ -18,7 +26,14 @@ def test_labels_follow_the_intervals_and_short_phones_keep_one() -> None:
     assert found[0] == "sil" and found[-1] == "sil"
     assert found.count("h") == 1
     assert abs(found.count("ao3") * LABEL_S - 0.29) < 0.05
-    assert [p for at, p in enumerate(found) if at == 0 or found[at - 1] != p] == ["sil", "n", "i3", "h", "ao3", "sil"]
+    assert [p for at, p in enumerate(found) if at == 0 or found[at - 1] != p] == [
+        "sil",
+        "n",
+        "i3",
+        "h",
+        "ao3",
+        "sil",
+    ]
 
 
 def test_a_lead_and_another_speed_move_the_labels() -> None:

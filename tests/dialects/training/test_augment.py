@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from dialects.training.augment import Damage, damaged, mulaw, telephone, with_noise
 from dialects.training.speech import RATE, Utterance
 

@@ -1,4 +1,5 @@
 import pytest
+
 from dialects.training.lm import END, START, Model, Source, count, mixed
 
 pytestmark = pytest.mark.unit

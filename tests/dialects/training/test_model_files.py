@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from dialects.training import nnet3
 from dialects.training.export import write_model
 from dialects.training.fst import Fst, const_bytes, read_const
@@ -29,7 +30,12 @@ def network(seed: int = 0) -> nnet3.Network:
 
     blocks = tuple(nnet3.Block(layer(6, 12, 2)[0], *layer(12, 6, 2)) for _ in nnet3.DILATIONS)
     return nnet3.Network(
-        layer(8, 40, 5), layer(12, 8, 3), blocks, layer(7, 12, 1), layer(len(OUTPUTS), 7, 1), nnet3.priors_from([1.0] * len(OUTPUTS))
+        layer(8, 40, 5),
+        layer(12, 8, 3),
+        blocks,
+        layer(7, 12, 1),
+        layer(len(OUTPUTS), 7, 1),
+        nnet3.priors_from([1.0] * len(OUTPUTS)),
     )
 
 
@@ -75,7 +81,14 @@ def test_an_automaton_comes_back_as_it_was_written() -> None:
 
 
 def test_what_a_state_can_say_next() -> None:
-    fst = Fst([[(2, 1, 0.0, 1), (4, 0, 0.0, 2)], [(1, 0, 0.0, 1), (6, 0, 0.0, 0)], [(8, 3, 0.0, 0), (8, 4, 0.0, 0)]], {0: 0.0})
+    fst = Fst(
+        [
+            [(2, 1, 0.0, 1), (4, 0, 0.0, 2)],
+            [(1, 0, 0.0, 1), (6, 0, 0.0, 0)],
+            [(8, 3, 0.0, 0), (8, 4, 0.0, 0)],
+        ],
+        {0: 0.0},
+    )
     assert reachable(fst, 5) == [[(1, 2), (3, 6)], [(1, 2), (3, 6)], [(3, 5)]]
 
 
@@ -103,7 +116,9 @@ for grammar in (None, '["我 要 缓交", "[unk]"]'):
     heard.append(json.loads(recogniser.FinalResult())["text"])
 print(json.dumps([found, heard]))
 """
-    done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "model")], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "model")], capture_output=True, text=True, check=True
+    )
     found, (free, bound) = json.loads(done.stdout)
     assert found[0] > 0 and found[1] == -1
     assert set(free.split()) <= set(graph.words)

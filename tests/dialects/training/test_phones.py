@@ -1,4 +1,5 @@
 import pytest
+
 from dialects.training.phones import OUTPUTS, PHONES, flat, readings, split, syllables, word_phones
 
 pytestmark = pytest.mark.unit

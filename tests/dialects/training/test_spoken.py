@@ -1,4 +1,5 @@
 import pytest
+
 from dialects.training.spoken import number, say_numbers
 
 pytestmark = pytest.mark.unit

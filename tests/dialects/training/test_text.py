@@ -2,6 +2,7 @@ import random
 from pathlib import Path
 
 import pytest
+
 from dialects.training.phones import HAN
 from dialects.training.text import Filler, clauses, held_out, mishearings, natural_lines, plain
 
@@ -32,7 +33,9 @@ def test_the_tuning_set_is_a_small_and_steady_share() -> None:
 def test_nothing_that_is_measured_on_is_read(tmp_path: Path) -> None:
     for folder in ("nlu_data/nlu", "nlu_data/eval/holdout", "kb/articles", "kb/eval", "dialects/eval"):
         (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "nlu_data/nlu/a.yml").write_text("nlu:\n- intent: a\n  examples: |\n    - 我要交税\n", encoding="utf-8")
+    (tmp_path / "nlu_data/nlu/a.yml").write_text(
+        "nlu:\n- intent: a\n  examples: |\n    - 我要交税\n", encoding="utf-8"
+    )
     (tmp_path / "kb/articles/a.md").write_text("---\nquestions:\n  - 怎么交\n---\n正文。\n", encoding="utf-8")
     secret = "nlu:\n- intent: a\n  examples: |\n    - 保密的话\n"
     for name in ("nlu_data/eval/holdout/a.yml", "kb/eval/a.yml", "dialects/eval/a.yml"):

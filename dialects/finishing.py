@@ -12,7 +12,9 @@ from dialects.nbest import Hypothesis
 from dialects.pack import DEFAULT, Pack, all_packs
 from dialects.repair import Repairer
 from dialects.restore import restore
+from dialects.syllables import split, toned
 
+YES_NO = "yes_no"
 _ALTERNATIVES = 4
 
 
@@ -38,7 +40,8 @@ def finish(heard: Hypothesis, pack: Pack, expected: Expectation, repairer: Repai
     """The utterance as the dialogue gets it; ``words`` stay as they were heard.
 
     Where a certain number of digits was asked for and the likeliest text has another, the likeliest one that has it is
-    taken: a choice among what was heard, which the dialogue reads back.
+    taken: a choice among what was heard, which the dialogue reads back. Where yes or no was asked for, an alternative that
+    says it and sounds like the likeliest text is taken.
     """
     repairer = repairer or repairer_for(pack)
     repaired = repairer.repair(heard.text, heard.signs, expected.phrases, heard.alternatives)
@@ -54,6 +57,8 @@ def finish(heard: Hypothesis, pack: Pack, expected: Expectation, repairer: Repai
     chosen = 0
     if expected.digits is not None and _count(texts[0]) != expected.digits:
         chosen = next((n for n, each in enumerate(texts) if _count(each) == expected.digits), 0)
+    elif expected.kind == YES_NO:
+        chosen = next((n for n, each in enumerate(texts) if _answers(each, texts[0], expected)), 0)
     return Heard(
         text=texts[chosen],
         raw=heard.text,
@@ -69,6 +74,22 @@ def _repaired(other: str, best: str, expected: Expectation, repairer: Repairer) 
     """An alternative repaired where it differs from the best text; nothing tells how sure the rest of it is."""
     signs = [1.0 if same else 0.0 for same in kept(other, best)]
     return repairer.repair(other, signs, expected.phrases).text
+
+
+def _answers(text: str, best: str, expected: Expectation) -> bool:
+    """Whether an alternative is one of the answers asked for and sounds like the likeliest text: 对 for 递, 行 for 情.
+
+    A syllable alone is easily misheard; nothing but its neighbours in sound may become a yes.
+    """
+    if text not in expected.phrases or len(text) != len(best):
+        return False
+    return all(_alike(one, other) for one, other in zip(toned(text), toned(best), strict=True))
+
+
+def _alike(one: tuple[str, int], other: tuple[str, int]) -> bool:
+    if one[1] != other[1]:
+        return False
+    return any(a == b for a, b in zip(split(one[0]), split(other[0]), strict=True))
 
 
 def _count(text: str) -> int:

@@ -24,6 +24,13 @@ def stack(trained_model: Path) -> Iterator[Stack]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def telephone(trained_model: Path) -> Iterator[Stack]:
+    """The same with the telephone: voices, hearing, the stand-in carrier, the browser phone."""
+    with data_folder() as folder, Stack(folder, {"SHUILING_TELEPHONE": "true"}) as running:
+        yield running
+
+
 @pytest.fixture
 def today() -> date:
     return TODAY

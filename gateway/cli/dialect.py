@@ -1,4 +1,4 @@
-"""``shuiling dialect``: the packs, whether they are sound, how well they hear, and files transcribed."""
+"""``shuiling dialect``: the packs, whether they are sound, how well they hear, files transcribed, a model adapted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dialects.transcribing import Transcript
     from gateway.dialect_measure import Figures, Outcome
 
-dialect_app = typer.Typer(help="方言包：列出、检查、测评、转写录音。", no_args_is_help=True)
+dialect_app = typer.Typer(help="方言包：列出、检查、测评、转写录音、用真实录音训练。", no_args_is_help=True)
 _PACK_HELP = "方言包，例如 sichuan 或 四川话"
 
 
@@ -29,9 +29,7 @@ def register(app: typer.Typer) -> None:
 @dialect_app.command("list", help="列出方言包：名称、语音模型、地区。")
 def list_packs(as_json: Annotated[bool, typer.Option("--json", help="输出 JSON")] = False) -> None:
     """Exit codes: 0 listed, 1 a pack cannot be read."""
-    from dialects.acoustic import Models
-
-    models = Models()
+    models = _models()
     packs = _packs()
     if as_json:
         typer.echo(
@@ -58,11 +56,11 @@ def list_packs(as_json: Annotated[bool, typer.Option("--json", help="输出 JSON
 @dialect_app.command("check", help="检查方言包和语音模型能不能用，每个模型都真的载入一次。")
 def check_packs() -> None:
     """Exit codes: 0 all well (a model that is not there yet is only mentioned), 1 a pack or a model cannot be used."""
-    from dialects.acoustic import ModelError, Models
+    from dialects.acoustic import ModelError
     from dialects.lexicon import PACKS, TableError, read_table
     from dialects.repair import shared_terms
 
-    models = Models()
+    models = _models()
     packs = _packs()
     problems: list[str] = []
     for pack in packs.values():
@@ -96,11 +94,11 @@ def transcribe_files(
     ] = False,
 ) -> None:
     """Exit codes: 0 all heard, 1 a file or a model could not be used (the other files are still heard), 2 no such pack."""
-    from dialects.acoustic import ModelError, Models
+    from dialects.acoustic import ModelError
     from gateway.sound_files import SoundFileError
 
     chosen = _chosen(pack)
-    models = Models()
+    models = _models()
     failed = False
     for file in files:
         try:
@@ -131,14 +129,14 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="输出 JSON")] = False,
 ) -> None:
     """Exit codes: 0 measured, 1 the manifest, a file or a model cannot be used, 2 no such pack."""
-    from dialects.acoustic import ModelError, Models
+    from dialects.acoustic import ModelError
     from dialects.pack import DEFAULT
     from gateway.dialect_measure import ManifestError, Outcome, figures, read_manifest
     from gateway.dialect_measure import as_json as machine_readable
     from gateway.model_measure import MeasureError
     from gateway.sound_files import SoundFileError
 
-    models = Models()
+    models = _models()
     outcomes: list[Outcome] = []
     failed = False
     try:
@@ -161,6 +159,51 @@ def evaluate(
     else:
         _show(rows)
     raise typer.Exit(1 if failed else 0)
+
+
+@dialect_app.command("train", help="用真实录音训练方言包的语音模型（在 scripts/training.sh 建立的环境里）。")
+def train(
+    recordings: Annotated[
+        Path, typer.Option(help="录音文件夹：WAV 和同名 .txt，或 transcripts.tsv", show_default=False)
+    ],
+    base: Annotated[str, typer.Option(help="从哪个方言包的模型开始，例如 sichuan", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option(help="新模型的文件夹，不写就放在数据目录的 models 里", show_default=False)
+    ] = None,
+) -> None:
+    """Exit codes: 0 a model that is no worse was written, 1 it cannot be trained, 3 it became worse and was not kept."""
+    from gateway.dialect_training import ENVIRONMENT, AdaptError, adapt, base_model, free_name, python_of
+    from gateway.dialect_training import recorded as count
+
+    try:
+        model = base_model(base)
+        found = count(recordings)
+        python = python_of(ENVIRONMENT)
+        target = out or free_name(load_settings().data_dir / "models", model.name)
+        typer.echo(f"{found} 条带文字的录音，从 {model.name} 的模型开始，新模型放在 {target}", err=True)
+        result = adapt(python, model, recordings, target)
+    except AdaptError as error:
+        typer.echo(f"✗ {error}", err=True)
+        raise typer.Exit(1) from None
+    for name, reason in result.skipped:
+        typer.echo(f"没有用 {name}：{reason}", err=True)
+    typer.echo(
+        f"用了 {result.used} 条录音（{result.minutes:.1f} 分钟）；在没有用来训练的录音上，字错率 {result.before:.1%} → {result.after:.1%}"
+    )
+    if not result.kept:
+        typer.echo("新模型更差，没有保存。请多收集一些录音再试。")
+        raise typer.Exit(3)
+    typer.echo(f"新模型在 {target}")
+    if model.name == "mandarin":
+        typer.echo(f"让普通话用它：在 .env 里写 SHUILING_MANDARIN_MODEL={target.resolve()}，再重新启动。")
+    else:
+        typer.echo(f"换用它：把这个文件夹的内容放进 {model}，再运行 shuiling dialect check。")
+
+
+def _models() -> Models:
+    from dialects.acoustic import Models
+
+    return Models(mandarin=load_settings().mandarin_model)
 
 
 def _packs() -> dict[str, Pack]:

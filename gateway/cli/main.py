@@ -22,6 +22,7 @@ MODULES = (
     "model",
     "mine",
     "dialect",
+    "models",
     "audit",
 )
 """Modules of ``gateway.cli`` in the order help lists them."""

@@ -159,7 +159,8 @@ class Brain(Matter):
                 self.wait_in_silence()
             return
         self.person_spoke = True
-        if utterance.confidence < self._ask_again(utterance.pack) and not is_yes(utterance.text):
+        plain = is_yes(utterance.text) or is_no(utterance.text)
+        if utterance.confidence < self._ask_again(utterance.pack) and not plain:
             self.unheard()
         elif self.waiting is not None:
             self._queued = utterance

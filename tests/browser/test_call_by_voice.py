@@ -7,8 +7,6 @@ import asyncio
 import base64
 import io
 import wave
-from collections.abc import Iterator
-from typing import Any
 
 import httpx
 import psycopg
@@ -21,7 +19,7 @@ from telephony.events import RATE
 from telephony.hearing.mulaw import decode
 from telephony.voice.base import Style
 from telephony.voice.speaker import open_speaker
-from tests.support.stack import Stack, data_folder
+from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.audio, pytest.mark.model, pytest.mark.timeout(420)]
 
@@ -65,12 +63,6 @@ TALK = (
 
 
 @pytest.fixture(scope="module")
-def product(trained_model: Any) -> Iterator[Stack]:
-    with data_folder() as folder, Stack(folder, {"SHUILING_TELEPHONE": "true"}) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def speech() -> dict[str, str]:
     """Everything the caller says, as base64 of WAV."""
 
@@ -99,19 +91,19 @@ def _wav(mulaw: bytes) -> bytes:
     return held.getvalue()
 
 
-def transcript(product: Stack, call: str) -> str:
+def transcript(telephone: Stack, call: str) -> str:
     """What was said and heard, for a failure's message."""
-    sheet = httpx.get(f"{product.url}/calls/{call}.json", trust_env=False).json()
+    sheet = httpx.get(f"{telephone.url}/calls/{call}.json", trust_env=False).json()
     return "\n".join(f"{line['began_ms']:7} {line['speaker']:6} {line['text']}" for line in sheet["lines"])
 
 
-def test_a_deferral_is_applied_for_by_voice(product: Stack, speech: dict[str, str], page: Page) -> None:
+def test_a_deferral_is_applied_for_by_voice(telephone: Stack, speech: dict[str, str], page: Page) -> None:
     persona = by_key("not_due_company")
     page.add_init_script(MICROPHONE)
-    page.goto(f"{product.url}/phone")
+    page.goto(f"{telephone.url}/phone")
     expect(page.locator("#state")).to_contain_text("在线")
     order = {"to": e164(persona.phone), "carrier": "browser"}
-    placed = httpx.post(f"{product.url}/calls", json=order, timeout=30, trust_env=False)
+    placed = httpx.post(f"{telephone.url}/calls", json=order, timeout=30, trust_env=False)
     assert placed.status_code == 201, placed.text
     page.get_by_role("button", name="接听").click()
     lines = page.locator("#lines li.bot")
@@ -119,13 +111,13 @@ def test_a_deferral_is_applied_for_by_voice(product: Stack, speech: dict[str, st
         try:
             expect(lines.filter(has_text=asked).last).to_be_visible(timeout=ANSWER_MS)
         except AssertionError as error:
-            raise AssertionError(f"{error}\n{transcript(product, placed.json()['id'])}") from None
+            raise AssertionError(f"{error}\n{transcript(telephone, placed.json()['id'])}") from None
         page.evaluate("() => { window.lineAt = window.spokeAt = performance.now(); }")
         page.wait_for_function(when, timeout=ANSWER_MS, polling=100)
         if answer:
             page.evaluate("(sound) => window.saySomething(sound)", speech[answer])
     page.get_by_role("button", name="挂断").click()
-    with psycopg.connect(product.database_url) as database:
+    with psycopg.connect(telephone.database_url) as database:
         found = database.execute(
             "select a.months, a.cash, a.wages_payable, a.social_insurance, a.status, t.name"
             " from deferral_application a join taxpayer t on t.id = a.taxpayer_id where t.name = %s",

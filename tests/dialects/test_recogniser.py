@@ -101,3 +101,23 @@ def test_alternatives_are_treated_likewise_and_never_repeat_the_text() -> None:
     said = finish(heard, all_packs()["mandarin"], Expectation())
     assert said.text == "交5000块"
     assert said.text not in said.alternatives and "交5000块钱" in said.alternatives
+
+
+@pytest.mark.parametrize(
+    ("best", "others", "text"),
+    [
+        ("递", ("地", "对"), "对"),
+        ("情", ("行",), "情"),
+        ("批", ("是", "七"), "批"),
+        ("对", ("递",), "对"),
+        ("不敌", ("不对",), "不对"),
+        ("我想想", ("对",), "我想想"),
+    ],
+)
+def test_a_yes_or_no_that_was_asked_for_is_taken_from_its_neighbours_in_sound_only(
+    best: str, others: tuple[str, ...], text: str
+) -> None:
+    heard = Hypothesis(best, (0.6,) * len(best), (), others, 1.0, 300)
+    expected = Expectation("yes_no", ("是", "是的", "对", "不是", "不对"))
+    assert finish(heard, all_packs()["mandarin"], expected).text == text
+    assert finish(heard, all_packs()["mandarin"], Expectation()).raw == best

@@ -6,7 +6,7 @@ SHUILING := .venv/bin/shuiling
 TYPED := tax store kb actions chat gateway dialects telephony bot/parsing
 PYTEST_ARGS ?=
 
-.PHONY: help setup train serve test lint bench-nlu bench-kb bench-chat clean models
+.PHONY: help setup train serve test lint bench-nlu bench-kb bench-chat bench-voice clean models
 
 help: ## 列出所有命令 · list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ bench-nlu: setup ## 语义理解对比表（约一小时）· compare ways of un
 
 bench-chat: train ## 对话性能表 · the chat bench table
 	$(PYTHON) -m tests.load.bench_chat
+
+bench-voice: train ## 电话性能表 · the telephone's bench table
+	$(PYTHON) -m tests.load.voice.bench_calls --write docs/figures.md
 
 bench-kb: setup ## 知识库检索表 · the knowledge base's table
 	$(PYTHON) -m tests.load.bench_kb --write docs/figures.md

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from pydantic import SecretStr
 
 from gateway.calls.cast import write_cast
-from gateway.calls.standin import SPEECH, account
+from gateway.calls.standin import SPEECH, account, runs_here
 from gateway.knowledge import knowledge_base
 from gateway.model_choice import settle
 from gateway.processes import AlreadyRunningError, fetch, port_is_free, single_instance
@@ -122,7 +122,7 @@ class _Product:
         finally:
             prepared.cancel()
         self.supervisor.start(self._gateway())
-        if self._has_standin:
+        if runs_here(self._settings):
             self.supervisor.start(self._standin())
         await self._until_ready()
         self._report(banner(self._settings, time.monotonic() - self._began))
@@ -145,7 +145,7 @@ class _Product:
             (settings.host, settings.port, "SHUILING_PORT", "网关"),
             ("127.0.0.1", settings.rasa_port, "SHUILING_RASA_PORT", "Rasa"),
         ]
-        if self._has_standin:
+        if runs_here(self._settings):
             needed.append(("127.0.0.1", settings.standin_port, "SHUILING_STANDIN_PORT", "模拟运营商"))
         for host, port, name, what in needed:
             if not port_is_free(host, port):
@@ -246,11 +246,6 @@ class _Product:
             health_url=f"{local_url(settings)}/healthz",
         )
 
-    @property
-    def _has_standin(self) -> bool:
-        """The demonstration has a carrier of its own, unless a real one is set."""
-        return self._settings.telephone and self._settings.demo and self._settings.twilio_account_sid is None
-
     def _standin(self) -> ChildSpec:
         settings = self._settings
         found = account(settings.internal_token.get_secret_value())
@@ -310,7 +305,7 @@ class _Product:
         }
         if self._guardian is not None:
             state["database_url"] = self._url
-        if self._has_standin:
+        if runs_here(self._settings):
             found = account(self._settings.internal_token.get_secret_value())
             origin = f"http://127.0.0.1:{self._settings.standin_port}"
             state["standin"] = {"url": origin, "sid": found.sid, "token": found.token}

@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     lookup_key: SecretStr = SecretStr(DEFAULT_SECRET)
     """Key of the look-up hashes; changing it needs ``shuiling rekey``."""
     session_key: SecretStr = SecretStr(DEFAULT_SECRET)
-    """Signs the links to printable applications."""
+    """Signs the links to printable applications and recordings, and the tokens of media streams."""
 
     rest_token: SecretStr | None = None
     """Token of servers that use the REST channel; without one it answers on the loopback only."""
@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     voice_workers: int = 1
     """Processes that render speech; two where many calls run at once."""
     call_ring_s: int = 30
-    call_limit_s: int = 900
+    call_limit_s: int = 600
     recording_days: int = 180
     """How long recordings are kept."""
 

@@ -43,6 +43,16 @@ async def overdue(session: AsyncSession, carrier: str, before: datetime) -> Sequ
     return found.all()
 
 
+async def under_way(session: AsyncSession, carrier: str) -> Sequence[Call]:
+    """Calls of a carrier that have been meant or dialled and have not ended, locked."""
+    found = await session.scalars(
+        select(Call)
+        .where(Call.carrier == carrier, Call.state.in_((CallState.INTENT, *_UNDER_WAY)))
+        .with_for_update()
+    )
+    return found.all()
+
+
 async def unsettled(session: AsyncSession, before: datetime) -> Sequence[Call]:
     """Calls that ended before ``before`` and have no outcome: whoever spoke with the caller broke down."""
     found = await session.scalars(

@@ -19,7 +19,7 @@ from gateway.calls.dialling import Limits
 from gateway.calls.hearing import build_hearing
 from gateway.calls.ledger import CallLedger
 from gateway.calls.service import CallService
-from gateway.calls.standin import SPEECH
+from gateway.calls.standin import SPEECH, runs_here
 from gateway.calls.standin import account as standin_account
 from gateway.calls.tokens import StreamTokens
 from gateway.operators import OperatorAccess
@@ -108,6 +108,10 @@ async def build_telephone(settings: Settings, parts: Parts) -> AsyncIterator[Tel
     dialled = _twilio(settings, callbacks)
     if dialled is not None:
         carriers[dialled.name] = dialled.carrier
+    if settings.carrier not in carriers:
+        raise ValueError(
+            f"SHUILING_CARRIER 设为 {settings.carrier}，但没有这条线路。现在可用的是：{'、'.join(carriers)}。"
+        )
     hooks = None
     if dialled is not None:
         hooks = VoiceHooks(
@@ -132,6 +136,7 @@ async def build_telephone(settings: Settings, parts: Parts) -> AsyncIterator[Tel
             lambda speaker, text, final: browser.line(call_id, speaker, text, final=final),
         )
 
+    await CallLedger(house.sessions, house.cipher, browser.name, house.now).forget()
     starting = asyncio.create_task(_start_voice(speaker, settings.bureau, parts))
     warming = asyncio.create_task(asyncio.to_thread(hearing.warm))
     upkeep = asyncio.create_task(_upkeep(settings, house, carriers))
@@ -182,7 +187,7 @@ def _twilio(settings: Settings, callbacks: Callbacks) -> _Dialled | None:
             api_base=settings.twilio_api_base,
         )
         return _Dialled("twilio", carrier, token)
-    if not settings.demo:
+    if not runs_here(settings):
         return None
     account = standin_account(settings.internal_token.get_secret_value())
     base = f"http://127.0.0.1:{settings.standin_port}"

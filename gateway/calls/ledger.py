@@ -13,7 +13,7 @@ from store import call_upkeep, calls
 from store.call_states import Applied
 from store.crypto import FieldCipher
 from store.engine import SessionFactory
-from store.models import Call
+from store.models import Call, CallState
 from store.phones import e164
 from telephony.carriers.base import CarrierCall
 from telephony.carriers.reconcile import Pending
@@ -79,6 +79,17 @@ class CallLedger:
             applied = await calls.apply_status(session, call_id, looked_up(found, self._now()))
         if applied is Applied.APPLIED:
             log.warning("call_caught_up", call=str(call_id), carrier=self._carrier)
+
+    async def forget(self) -> int:
+        """End the calls of a carrier whose memory went with the last process; returns how many."""
+        async with self._sessions() as session, session.begin():
+            left = await call_upkeep.under_way(session, self._carrier)
+            for call in left:
+                await calls.finish(
+                    session, call.id, Outcome.OUR_FAILURE, "程序重新启动，通话中断。", now=self._now()
+                )
+                call.state, call.ended_at = CallState.ENDED, self._now()
+        return len(left)
 
     async def settle(self) -> int:
         """Give calls that ended :data:`SETTLE_AFTER` ago without an outcome one; returns how many."""

@@ -19,7 +19,7 @@ from gateway.calls.reports import browser_report
 from gateway.calls.wire import SocketWire
 from store import call_upkeep, calls
 from store.models import Call
-from telephony.call.base import Callee
+from telephony.call.base import Callee, Pace
 from telephony.call.brain import Brain
 from telephony.call.mouth import Mouth
 from telephony.call.session import Session
@@ -30,6 +30,8 @@ from telephony.voice.base import Style, Voice
 
 log = structlog.get_logger("gateway.calls")
 PURPOSE = "reminder"
+_LAST_WORDS_S = 40
+"""So long before the carrier cuts a call off, we say goodbye."""
 
 
 class CallService:
@@ -102,7 +104,8 @@ class CallService:
         style = Style(call.voice or self._hearing.voice_of(ear.pack))
         mouth = Mouth(wire, self._voice, style, recording, time.monotonic)
         callee = Callee(person.asked_for, self._bureau)
-        brain = Brain(callee, self._words, ask_again=self._hearing.ask_again)
+        pace = Pace(longest=1000 * max(self._limits.call_s - _LAST_WORDS_S, _LAST_WORDS_S))
+        brain = Brain(callee, self._words, pace, self._hearing.ask_again)
         session = Session(brain, wire, ear, mouth, desk, recording)
         live = LiveCall(call.id, call.carrier, session, show)
         session.watch(live.watch, live.said)

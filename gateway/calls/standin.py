@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 
-from gateway.settings import ROOT
+from gateway.settings import ROOT, Settings
 
 SPEECH = ROOT / ".cache" / "speech"
 """Speech that was rendered ahead and holds nothing personal. Safe to delete."""
@@ -18,6 +18,16 @@ class Account:
 
     sid: str
     token: str
+
+
+def runs_here(settings: Settings) -> bool:
+    """Whether the demonstration has a carrier of its own: unless a real one is set."""
+    return settings.telephone and settings.demo and not has_twilio(settings)
+
+
+def has_twilio(settings: Settings) -> bool:
+    """Whether an account at Twilio is set, whole."""
+    return all((settings.twilio_account_sid, settings.twilio_auth_token, settings.twilio_from))
 
 
 def account(internal_token: str) -> Account:

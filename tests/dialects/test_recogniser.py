@@ -110,7 +110,6 @@ def test_alternatives_are_treated_likewise_and_never_repeat_the_text() -> None:
         ("情", ("行",), "情"),
         ("批", ("是", "七"), "批"),
         ("对", ("递",), "对"),
-        ("不敌", ("不对",), "不对"),
         ("我想想", ("对",), "我想想"),
     ],
 )

@@ -15,6 +15,40 @@ from store.models import Call, CallLine
 from telephony.recording import Recordings
 from telephony.recording_reader import RecordingReader
 
+_NOTES = {
+    "not_understood": "多次没有听清",
+    "silence": "没有人说话",
+    "wrong_number": "说打错了",
+    "third_party": "接听的不是本人",
+    "denied": "说不是本人",
+    "distress": "处境困难，已请人工联系",
+    "goodbye": "对方道别",
+    "suspicious": "不放心，已说明如何核实",
+    "opt_out": "不愿再接电话",
+    "human": "要找人工",
+    "asked": "要找人工",
+    "complaint": "要投诉",
+    "busy": "没空，也不约时间",
+    "no_digits": "不记得证件号",
+    "wrong_digits": "数字三次不对",
+    "closing cut short": "道别没有说完",
+    "too long": "超过最长通话时间",
+    "dialogue unavailable": "对话系统没有答复",
+    "no voice": "语音合成不可用",
+    "message left": "已留言",
+    "no message left": "没有留言",
+    "our failure": "程序出错",
+    "stopped": "程序停止",
+    "action_opt_out": "不愿再接电话",
+    "action_wrong_person": "说不是本人",
+    "hung up in who": "问是不是本人时挂断",
+    "hung up in prove": "核实身份时挂断",
+    "hung up in read_back": "核对数字时挂断",
+    "hung up in callback_time": "约回电时挂断",
+    "hung up in matter": "说到正事时挂断",
+    "hung up in closing": "道别时挂断",
+}
+"""What the call notes of itself, in words for people; other notes are in words already."""
 NOTED_FOR_S = 600.0
 """A page that looks again within this time is the same look."""
 
@@ -53,7 +87,7 @@ class CallArchive:
                 )
         return CallSheet(
             _row(call),
-            call.outcome_note or "",
+            _NOTES.get(call.outcome_note or "", call.outcome_note or ""),
             call.pack,
             [SheetLine(line.speaker, line.text, line.began_ms, line.ended_ms, line.heard) for line in lines],
         )

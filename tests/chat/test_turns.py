@@ -298,7 +298,7 @@ async def test_a_crash_after_the_dialogue_answered_gives_the_same_answer_once(
 ) -> None:
     conversation = await new_conversation()
     (message,) = await house.say(conversation, "提交申请", wake=False)
-    await house.twin.send(conversation, str(message.id), "提交申请")
+    await house.twin.send(conversation, str(message.id), Said("提交申请"))
     house.turns = house.again(PATIENCE)
     await house.turns.recover()
     await house.turns.wait_for(message)

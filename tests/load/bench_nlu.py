@@ -288,6 +288,11 @@ def main() -> None:
         default="all",
         help="on all features, on words alone, or not at all: it trains for many minutes",
     )
+    parser.add_argument(
+        "--learners",
+        nargs="*",
+        help="only these classifiers, by the names of the table: the others are left out",
+    )
     given = parser.parse_args()
     lines, held_out = learned(), evaluated("holdout")
     shared_vectors().remember = _REMEMBERED
@@ -296,6 +301,8 @@ def main() -> None:
         wanted = {"all": set(FEATURES), "plain": {next(iter(FEATURES))}, "none": set()}[given.diet]
         others = [v for v in variants(given.epochs) if v.learner != "DIET" or v.features in wanted]
         plan += [shipped(robust=False), *others]
+    if given.learners:
+        plan = [variant for variant in plan if variant.learner in (SHIPPED, *given.learners)]
     rows: list[Row] = []
     began = time.monotonic()
     for variant in plan:

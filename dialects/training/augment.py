@@ -1,0 +1,100 @@
+"""What a room and a telephone do to speech. All take and give float64 samples at 16 kHz in −1…1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import butter, fftconvolve, lfilter, resample_poly, sosfilt
+
+from dialects.training.speech import RATE, Utterance
+
+Wave = NDArray[np.float64]
+_MU = 255.0
+
+
+def mulaw(wave: Wave) -> Wave:
+    """There and back through 8-bit µ-law (G.711's curve)."""
+    squeezed = np.sign(wave) * np.log1p(_MU * np.abs(wave)) / np.log1p(_MU)
+    steps = np.round((squeezed + 1) / 2 * _MU) / _MU * 2 - 1
+    return np.asarray(np.sign(steps) * ((1 + _MU) ** np.abs(steps) - 1) / _MU)
+
+
+def telephone(wave: Wave, band: tuple[float, float] | None = None, coded: bool = True) -> Wave:
+    """8 kHz, optionally a narrower band in Hz, µ-law, and back to 16 kHz."""
+    narrow = resample_poly(wave, 1, 2)
+    if band is not None:
+        narrow = sosfilt(butter(2, band, "bandpass", fs=RATE // 2, output="sos"), narrow)
+    narrow = np.clip(narrow, -1, 1)
+    return np.asarray(resample_poly(mulaw(narrow) if coded else narrow, 2, 1))
+
+
+def with_noise(wave: Wave, noise: Wave, snr: float) -> Wave:
+    """``noise`` (at least as long) added ``snr`` dB below the wave's mean power."""
+    noise = noise[: len(wave)]
+    level = np.sqrt((wave**2).mean()) * 10 ** (-snr / 20) / (np.sqrt((noise**2).mean()) + 1e-9)
+    return np.asarray(wave + noise * level)
+
+
+def coloured(length: int, draw: np.random.Generator) -> Wave:
+    """White noise or, twice as often, noise that falls with frequency as in streets and rooms."""
+    white = draw.standard_normal(length)
+    if draw.random() < 1 / 3:
+        return white
+    return np.asarray(lfilter([1.0], [1.0, -draw.uniform(0.6, 0.98)], white))
+
+
+def in_room(wave: Wave, draw: np.random.Generator) -> Wave:
+    """Echoes that die away within 0.08–0.4 s."""
+    length = int(draw.uniform(0.08, 0.4) * RATE)
+    echo = draw.standard_normal(length) * np.exp(-6.9 * np.arange(length) / length)
+    echo *= draw.uniform(0.1, 0.5) / np.sqrt((echo**2).sum())
+    echo[0] += 1.0
+    return np.asarray(fftconvolve(wave, echo)[: len(wave)])
+
+
+@dataclass(frozen=True)
+class Damage:
+    """How often each harm happens to a training utterance."""
+
+    room: float = 0.35
+    tilt: float = 0.5
+    noise: float = 0.8
+    babble: float = 0.25
+    telephone: float = 0.55
+    speed: float = 0.5
+
+
+def damaged(
+    utterance: Utterance,
+    draw: np.random.Generator,
+    crowd: Sequence[Utterance] = (),
+    damage: Damage | None = None,
+) -> tuple[NDArray[np.float32], float, float]:
+    """The utterance as a bad line would carry it: samples in 16-bit scale, seconds of lead put before it, and how much
+    longer it lasts (factor)."""
+    damage = damage or Damage()
+    wave, factor = utterance.audio.astype(np.float64) / 32768, 1.0
+    if draw.random() < damage.speed:
+        percent = int(draw.integers(87, 116))
+        wave, factor = resample_poly(wave, 100, percent), 100 / percent
+    lead, trail = (int(draw.uniform(0.02, 0.5) * RATE) for _ in range(2))
+    wave = np.concatenate([np.zeros(lead), wave, np.zeros(trail)])
+    if draw.random() < damage.room:
+        wave = in_room(wave, draw)
+    if draw.random() < damage.tilt:
+        wave = lfilter([1.0, draw.uniform(-0.5, 0.5)], [1.0], wave)
+    wave = wave * 10 ** (draw.uniform(-32, -13) / 20) / (np.sqrt((wave**2).mean()) + 1e-9)
+    if draw.random() < damage.noise:
+        snr = draw.uniform(5, 35)
+        if crowd and draw.random() < damage.babble:
+            others = [np.resize(crowd[int(draw.integers(len(crowd)))].audio, len(wave)) for _ in range(3)]
+            wave = with_noise(wave, np.sum(others, axis=0, dtype=np.float64), max(snr, 12))
+        else:
+            wave = with_noise(wave, coloured(len(wave), draw), snr)
+    if draw.random() < damage.telephone:
+        band = (draw.uniform(150, 320), draw.uniform(3200, 3800)) if draw.random() < 0.6 else None
+        wave = telephone(wave, band, draw.random() < 0.75)
+    return np.clip(np.round(wave * 32768), -32768, 32767).astype(np.float32), lead / RATE, factor

@@ -71,7 +71,9 @@ async def test_answers_keep_their_parts_and_facts_stay_apart(dialogue: Any) -> N
 
 @pytest.mark.parametrize("messages", [[], [{}], [{"custom": {"facts": []}}], [{"text": ""}]])
 async def test_a_silent_turn_still_gets_an_answer(dialogue: Any, messages: list[Any]) -> None:
-    answers = await dialogue(lambda _: httpx.Response(200, json={"messages": messages})).send(TALK, "1", Said("x"))
+    answers = await dialogue(lambda _: httpx.Response(200, json={"messages": messages})).send(
+        TALK, "1", Said("x")
+    )
     assert answers == [SILENT]
 
 

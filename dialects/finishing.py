@@ -15,6 +15,30 @@ from dialects.restore import restore
 from dialects.syllables import split, toned
 
 YES_NO = "yes_no"
+_SOUNDS = dict(
+    zip(
+        [
+            "ling",
+            "yao",
+            "yi",
+            "er",
+            "san",
+            "si",
+            "wu",
+            "liu",
+            "qi",
+            "ba",
+            "jiu",
+            "dong",
+            "guai",
+            "gou",
+            "liang",
+        ],
+        "011234567890792",
+        strict=True,
+    )
+)
+"""Digits by their syllables, as they are read out on the telephone."""
 _ALTERNATIVES = 4
 
 
@@ -57,6 +81,9 @@ def finish(heard: Hypothesis, pack: Pack, expected: Expectation, repairer: Repai
     chosen = 0
     if expected.digits is not None and _count(texts[0]) != expected.digits:
         chosen = next((n for n, each in enumerate(texts) if _count(each) == expected.digits), 0)
+        if not chosen and (sounded := _as_digits(heard.text, expected.digits)):
+            texts.append(sounded)
+            chosen = len(texts) - 1
     elif expected.kind == YES_NO:
         chosen = next((n for n, each in enumerate(texts) if _answers(each, texts[0], expected)), 0)
     return Heard(
@@ -74,6 +101,12 @@ def _repaired(other: str, best: str, expected: Expectation, repairer: Repairer) 
     """An alternative repaired where it differs from the best text; nothing tells how sure the rest of it is."""
     signs = [1.0 if same else 0.0 for same in kept(other, best)]
     return repairer.repair(other, signs, expected.phrases).text
+
+
+def _as_digits(text: str, count: int) -> str:
+    """``text`` as digits when every sign of it sounds like one (零幺武器) and there are as many as asked for, else nothing."""
+    signs = [_SOUNDS.get(syllable, "") for syllable, _ in toned(text)]
+    return "".join(signs) if len(signs) == count and all(signs) else ""
 
 
 def _answers(text: str, best: str, expected: Expectation) -> bool:

@@ -14,7 +14,7 @@ from telephony.standin.clients import HttpGateway, StandinClient
 from telephony.standin.loader import load_folder
 from telephony.standin.runner import Runner, plan
 from telephony.standin.table import Row
-from tests.support.stack import TODAY, Stack
+from tests.support.stack import TODAY, Stack, wait_until
 
 pytestmark = [pytest.mark.audio, pytest.mark.model, pytest.mark.timeout(420)]
 
@@ -62,7 +62,18 @@ def test_the_bot_speaks_first_and_answers(rows: list[Row]) -> None:
 
 
 def test_every_call_that_was_answered_is_written_down_and_recorded(rows: list[Row], telephone: Stack) -> None:
-    with psycopg.connect(telephone.database_url) as database:
+    with psycopg.connect(telephone.database_url, autocommit=True) as database:
+        # The recording is put away a moment after the outcome is known.
+        wait_until(
+            lambda: (
+                database.execute(
+                    "select 1 from call where answered_at is not null and recording_seconds is null"
+                ).fetchone()
+                is None
+            ),
+            30,
+            "recordings put away",
+        )
         found = database.execute(
             "select c.outcome, count(l.id), c.recording_seconds from call c left join call_line l on l.call_id = c.id"
             " where c.answered_at is not null group by c.id"

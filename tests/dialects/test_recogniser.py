@@ -120,3 +120,17 @@ def test_a_yes_or_no_that_was_asked_for_is_taken_from_its_neighbours_in_sound_on
     expected = Expectation("yes_no", ("是", "是的", "对", "不是", "不对"))
     assert finish(heard, all_packs()["mandarin"], expected).text == text
     assert finish(heard, all_packs()["mandarin"], Expectation()).raw == best
+
+
+@pytest.mark.parametrize(
+    ("heard", "text"),
+    [("零幺武器", "0157"), ("就把其二", "9872"), ("武器零", "武器零"), ("我的武器", "我的武器")],
+)
+def test_digits_that_were_asked_for_are_taken_from_words_that_sound_like_them(heard: str, text: str) -> None:
+    found = finish(
+        Hypothesis(heard, (0.9,) * len(heard), (), (), 1.0, 900),
+        all_packs()["mandarin"],
+        Expectation("digits", (), 4),
+    )
+    assert found.raw == heard
+    assert found.text == text if text.isdigit() else not found.text.isdigit() or len(found.text) != 4

@@ -26,7 +26,7 @@ from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.audio, pytest.mark.model, pytest.mark.timeout(420)]
 
-ANSWER_MS = 60_000
+ANSWER_MS = 45_000
 """How long an answer, spoken to its end, may take on a busy machine."""
 MICROPHONE = """
 const context = new AudioContext({ sampleRate: 48000 });
@@ -60,7 +60,7 @@ TALK = (
     ("账上能用的钱", "两万块。", HEARD_OUT),
     ("应付的工资", "三万五千块。", HEARD_OUT),
     ("社会保险费一共", "八千块。", HEARD_OUT),
-    ("材料以后补，可以吗", "可以，以后补。", HEARD_OUT),
+    ("材料以后补，可以吗", "材料以后补。", HEARD_OUT),
     ("现在提交吗", "确认提交。", BREAKS_IN),
     ("申请已经提交", "", HEARD_OUT),
 )

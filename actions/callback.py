@@ -171,7 +171,7 @@ class SubmitCallback(Capability):
             due_at=at,
         )
         return Reply.say(
-            f"登记好了，回电单号{number}，{slots['callback_time']}左右由人工给您打电话。"
+            f"登记好了，{ctx.number('回电单号', number)}{slots['callback_time']}左右由人工给您打电话。"
             "来电的人不会向您要银行卡号、密码，也不会让您转账。",
             events=cleared,
         )

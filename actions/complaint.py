@@ -69,7 +69,7 @@ class SubmitComplaint(Capability):
         number = await open_case(ctx, CaseKind.COMPLAINT, str(statement), who=await ctx.who())
         ticket = await open_ticket(ctx, Reason.COMPLAINT, str(statement))
         return Reply.say(
-            f"投诉登记好了，单号{number}，会优先处理。{queue_words(ticket, ctx.now)}",
+            f"投诉登记好了，{ctx.number('单号', number)}会优先处理。{queue_words(ticket, ctx)}",
             buttons=[
                 Button("让人工给我回电", "约个时间给我回个电话"),
                 Button("别再联系我", "以后不要再联系我了"),

@@ -175,8 +175,7 @@ class Button:
 class Bubble:
     """One message to the taxpayer. Every amount in ``text`` must follow from one of ``facts``.
 
-    ``response`` names a text kept in ``domain.yml``, for words that need nothing filled in. ``spoken`` is what a call says
-    instead of ``text`` where what can be read cannot be listened to.
+    ``response`` names a text kept in ``domain.yml``, for words that need nothing filled in.
     """
 
     text: str = ""
@@ -184,7 +183,6 @@ class Bubble:
     custom: Mapping[str, Any] | None = None
     facts: tuple[Fact, ...] = ()
     response: str | None = None
-    spoken: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +224,10 @@ class Context:
     today: date
     _who: VerifiedTaxpayer | None = field(default=None)
     _asked: bool = field(default=False)
+
+    def number(self, label: str, number: str, end: str = "，") -> str:
+        """The number of a paper with what stands around it; nothing in a call, where nobody can keep it in mind."""
+        return "" if self.turn.phone else f"{label}{number}{end}"
 
     async def who(self) -> VerifiedTaxpayer | None:
         """The proof of identity of this conversation, looked up in the store (never in a slot)."""
@@ -284,7 +286,7 @@ class Capability(Action):
                     dispatcher.utter_message(json_message=acted)
                 continue
             dispatcher.utter_message(
-                text=bubble.spoken if turn.phone and bubble.spoken is not None else bubble.text,
+                text=bubble.text,
                 buttons=[{"title": b.title, "payload": b.says} for b in bubble.buttons],
                 json_message={
                     **({"show": dict(bubble.custom)} if bubble.custom else {}),

@@ -32,7 +32,7 @@ async def overdue_reply(ctx: Context) -> Reply:
     return Reply.say(
         "我明白您手头紧。延期缴纳要在缴款期限之前申请，您这笔已经过了期限，现在不能再按这个办法申请，"
         "我不想让您白跑一趟。能先缴一部分也好，缴掉的部分就不再算滞纳金。其他办法由人工和您商量。"
-        + queue_words(ticket, ctx.now),
+        + queue_words(ticket, ctx),
         buttons=[Button("滞纳金多少", "我的滞纳金是多少"), Button("让人工给我回电", "约个时间给我回个电话")],
         custom={"kind": "citations", "items": ["《税收征收管理法实施细则》第四十二条"]},
     )

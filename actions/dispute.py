@@ -71,7 +71,7 @@ class SubmitDispute(Capability):
         fault = claims_fault(str(statement))
         ticket = await open_ticket(ctx, Reason.AUTHORITY_FAULT if fault else Reason.DISPUTE, str(statement))
         return Reply.say(
-            f"登记好了，异议单号{number}。核实清楚之前，我不会再就这笔金额和您争论。{queue_words(ticket, ctx.now)}",
+            f"登记好了{ctx.number('，异议单号', number, end='')}。核实清楚之前，我不会再就这笔金额和您争论。{queue_words(ticket, ctx)}",
             buttons=[
                 Button("让人工给我回电", "约个时间给我回个电话"),
                 Button("复议怎么办", "对税款有争议怎么申请复议"),

@@ -155,17 +155,16 @@ async def open_ticket(ctx: Context, reason: Reason, trigger: str | None = None) 
     return Ticket(ticket.number, int(ahead or 0), new)
 
 
-def queue_words(ticket: Ticket, at: datetime) -> str:
+def queue_words(ticket: Ticket, ctx: Context) -> str:
     """The state of the queue as it is: place, office hours, no promise of a waiting time."""
+    number = ctx.number("人工服务单号", ticket.number, end="")
     if not ticket.new:
-        return f"人工服务单号{ticket.number}已经在排队，{'排在最前面' if ticket.ahead == 0 else f'前面还有{ticket.ahead}位'}。"
-    place = "您排在最前面" if ticket.ahead == 0 else f"您前面还有{ticket.ahead}位"
-    if staffed(at):
-        return f"人工服务单号{ticket.number}，{place}，坐席会按顺序接进来。要等多久我说不准。"
-    return (
-        f"人工服务单号{ticket.number}，{place}。现在不在人工服务时间（工作日9点到12点、14点到18点），"
-        "坐席上班后会按顺序处理。"
-    )
+        place = "排在最前面" if ticket.ahead == 0 else f"前面还有{ticket.ahead}位"
+        return f"{number or '您'}已经在排队，{place}。"
+    place = f"{number}{'，' if number else ''}{'您排在最前面' if ticket.ahead == 0 else f'您前面还有{ticket.ahead}位'}"
+    if staffed(ctx.now):
+        return f"{place}，坐席会按顺序接进来。要等多久我说不准。"
+    return f"{place}。现在不在人工服务时间（工作日9点到12点、14点到18点），坐席上班后会按顺序处理。"
 
 
 async def hand_off(ctx: Context, reason: Reason, lead: str = "好的，我给您转人工。") -> Reply:
@@ -177,7 +176,7 @@ async def hand_off(ctx: Context, reason: Reason, lead: str = "好的，我给您
         lead = "这句我也没听明白，人工接进来以后会帮您。"
     seen = "刚才的对话坐席都能看到，不用再说一遍。等候时您可以接着问我。" if ticket.new else ""
     return Reply.say(
-        f"{lead}{queue_words(ticket, ctx.now)}{seen}",
+        f"{lead}{queue_words(ticket, ctx)}{seen}",
         buttons=[Button("让人工给我回电", "约个时间给我回个电话"), Button("继续问税铃", "我还想问别的")],
         events=[ActiveLoop(None), SlotSet("requested_slot", None)],
     )
@@ -191,5 +190,5 @@ async def call_human_for(services: Services, conversation_id: uuid.UUID, trigger
         ticket = await open_ticket(ctx, Reason.UNAVAILABLE)
     return (
         "对不起，系统暂时出了故障，没能答上您这句话。您的话已经记下，不会丢。"
-        f"{queue_words(ticket, ctx.now)}您也可以过一会儿再问我，或者拨打12366。"
+        f"{queue_words(ticket, ctx)}您也可以过一会儿再问我，或者拨打12366。"
     )

@@ -61,7 +61,7 @@ class LateFeeAmount(Screened):
             replies.append(
                 Bubble(
                     "社会保险费的滞纳金按社会保险法另算，我不替您算，已经请人工来答。"
-                    + queue_words(ticket, ctx.now)
+                    + queue_words(ticket, ctx)
                 )
             )
         if not taxes:
@@ -78,9 +78,7 @@ class LateFeeAmount(Screened):
         if any(_has(d.late_fee(on), "below_one_yuan") for d in told):
             ticket = await open_ticket(ctx, Reason.SMALL_AMOUNT)
             replies.append(
-                Bubble(
-                    f"不足一元的怎么处理，要由税务机关确认，我已经请人工核实。{queue_words(ticket, ctx.now)}"
-                )
+                Bubble(f"不足一元的怎么处理，要由税务机关确认，我已经请人工核实。{queue_words(ticket, ctx)}")
             )
         if capped:
             ticket = await open_ticket(ctx, Reason.FEE_REACHES_TAX)
@@ -88,7 +86,7 @@ class LateFeeAmount(Screened):
             replies.append(
                 Bubble(
                     f"{names}拖的时间很长，按天数推算，滞纳金已经达到税款本身。这种情况最后按多少算，"
-                    f"现在各方看法不一，我不能下结论，已经请人工核实后答复您。{queue_words(ticket, ctx.now)}"
+                    f"现在各方看法不一，我不能下结论，已经请人工核实后答复您。{queue_words(ticket, ctx)}"
                 )
             )
         replies = [_fee_bubble(d, on, ctx.today) for d in told] + replies

@@ -147,7 +147,7 @@ class SubmitPaid(Capability):
             details={"paid_on": said, "channel": channel},
         )
         return Reply.say(
-            f"登记好了，核查单号{number}：{when}，{channel}。工作人员会对账核实。请把缴款回单或截图留好，核实后会告诉您结果。",
+            f"登记好了，{ctx.number('核查单号', number, end='：')}{when}，{channel}。工作人员会对账核实。请把缴款回单或截图留好，核实后会告诉您结果。",
             buttons=[
                 Button("让人工给我回电", "约个时间给我回个电话"),
                 Button("没别的事了", "没别的事了，再见"),

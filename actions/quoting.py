@@ -76,4 +76,4 @@ async def quote(ctx: Context, article: Article, *, full: bool = False) -> Reply:
     if not article.handoff:
         return reply
     ticket = await open_ticket(ctx, Reason.JUDGEMENT)
-    return reply + Reply.say(f"具体到您的情况要由人工来答。{queue_words(ticket, ctx.now)}")
+    return reply + Reply.say(f"具体到您的情况要由人工来答。{queue_words(ticket, ctx)}")

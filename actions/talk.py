@@ -193,14 +193,21 @@ class WrongPerson(Capability):
         )
 
 
+_STOP_CALLING = re.compile(r"(别|不要|不用|不准|莫|勿|甭|唔好|唔使|覅).{0,8}(打|联系|发|找我|骚扰|电话|信息)")
+
+
 class OptOut(Capability):
     """No more reminders; documents the law requires still go out."""
 
     action_name = "action_opt_out"
 
     async def handle(self, ctx: Context) -> Reply:
-        """Note it at once, without argument; ask only when it may have been something else."""
-        if ctx.turn.confidence < SURE:
+        """Note it at once, without argument; ask only when it may have been something else.
+
+        What was heard on the telephone may have been something else unless it names what is to stop.
+        """
+        misheard = ctx.turn.phone and _STOP_CALLING.search(ctx.turn.text) is None
+        if ctx.turn.confidence < SURE or misheard:
             return Reply.say(
                 "您是希望以后不再给您打提醒电话、发提醒信息，对吗？",
                 buttons=[

@@ -46,6 +46,18 @@ def missing_files(path: Path) -> list[str]:
     return absent
 
 
+def write_sums(path: Path) -> None:
+    """List the files Vosk reads with their digests: some that are cut off would end the whole process."""
+    files = sorted(
+        file for part in ("am", "conf", "graph") for file in (path / part).rglob("*") if file.is_file()
+    )
+    lines = [
+        f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.relative_to(path).as_posix()}\n"
+        for file in files
+    ]
+    (path / SUMS).write_text("".join(lines), encoding="utf-8")
+
+
 def changed_files(path: Path) -> list[str]:
     """Files that are not as ``SHA256SUMS`` says; none when there is no such list."""
     sums = path / SUMS

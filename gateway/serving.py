@@ -18,8 +18,9 @@ from zoneinfo import ZoneInfo
 from pydantic import SecretStr
 
 from gateway.calls.cast import write_cast
-from gateway.calls.standin import SPEECH, account, runs_here
-from gateway.knowledge import knowledge_base
+from gateway.calls.speech import SPEECH
+from gateway.calls.standin import account, runs_here
+from gateway.knowledge import prepare
 from gateway.model_choice import settle
 from gateway.processes import AlreadyRunningError, fetch, port_is_free, single_instance
 from gateway.rasa_process import loopback, serve_command, serve_environment
@@ -192,7 +193,7 @@ class _Product:
             self._say("模型需要训练")
         model = await asyncio.to_thread(settle, self._settings, self._say, self._cancelled)
         # Here, where it may take its time: the gateway has to answer within a minute of its start.
-        await asyncio.to_thread(knowledge_base, 2)
+        await asyncio.to_thread(prepare, 2)
         return model
 
     async def _prepare(self, url: str) -> None:

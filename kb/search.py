@@ -97,6 +97,17 @@ class _Sight:
         )
 
 
+def prepare_vectors(embedder: Embedder, cache_dir: Path, root: Path = KB_ROOT) -> None:
+    """Embed what the index of ``root`` will ask ``cache_dir`` for; raises KnowledgeError on a malformed file."""
+    groups = _groups(load_articles(root), load_decoys(root))
+    embed_cached(embedder, [text for group in groups for text in group], cache_dir)
+
+
+def _groups(articles: Sequence[Article], decoys: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    """The texts indexed for each article, then for each decoy topic."""
+    return [(a.title, *a.questions) for a in articles] + [tuple(topic) for topic in decoys]
+
+
 class KnowledgeBase:
     """Articles with lookup by id, by intent and by question. Build it with ``load``; then read-only."""
 
@@ -119,9 +130,8 @@ class KnowledgeBase:
         self._fields = fields
         self._gate = gate
         self._embedder = embedder
-        groups = [(article.title, *article.questions) for article in self.articles]
+        groups = _groups(self.articles, decoys)
         spoken = [article.short for article in self.articles]
-        groups += [tuple(topic) for topic in decoys]
         spoken += ["" for _ in decoys]
         cut = [words.cut(" ".join((*g, s))) for g, s in zip(groups, spoken, strict=True)]
         self._bm25 = Bm25(cut)

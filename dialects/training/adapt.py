@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from dialects.acoustic import SUMS, write_sums
 from dialects.training import nnet3, recordings, speech
 from dialects.training.speech import Utterance
 
@@ -64,8 +65,10 @@ def adapt(
     train(net, frames, Plan(epochs, 3e-4), say=lambda line: print(line, file=sys.stderr, flush=True))
     made = out.with_name(out.name + ".part")
     shutil.rmtree(made, ignore_errors=True)
-    shutil.copytree(base, made)
+    # The base's card would tell of another model.
+    shutil.copytree(base, made, ignore=shutil.ignore_patterns("CARD.md", SUMS))
     save(folded(net, nnet3.read(model.read_bytes()).priors), made / "am" / "final.mdl")
+    write_sums(made)
     before, after = measure(base, aside).cer, measure(made, aside).cer
     kept = after <= before
     if kept:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from dialects.acoustic import write_sums
+
 _MFCC = """--use-energy=false
 --num-mel-bins=40
 --num-ceps=40
@@ -29,7 +31,7 @@ _MODEL = """--min-active=200
 def write_model(
     folder: Path, acoustic: bytes, graph: Mapping[str, bytes], scale: float = 0.7, beam: float = 13.0
 ) -> None:
-    """Write acoustic model, features, decoding and graph. Every file is replaced whole, so a reader sees old or new."""
+    """Write acoustic model, features, decoding, graph and the list of digests. Every file is replaced whole, so a reader sees old or new."""
     files = {
         "am/final.mdl": acoustic,
         "conf/mfcc.conf": _MFCC.encode(),
@@ -42,3 +44,4 @@ def write_model(
         part = path.with_name(path.name + ".part")
         part.write_bytes(content)
         part.replace(path)
+    write_sums(folder)

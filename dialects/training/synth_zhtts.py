@@ -18,8 +18,8 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
+from dialects.litert import without_dropout
 from dialects.training.accent import Accent, sandhi, spoken
-from dialects.training.litert import without_dropout
 from dialects.training.phones import SILENCE, Syllable, flat, syllables
 from dialects.training.speech import RATE, Interval, Utterance
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ from gateway.calls.dialling import Limits
 from gateway.calls.hearing import build_hearing
 from gateway.calls.ledger import CallLedger
 from gateway.calls.service import CallService
-from gateway.calls.standin import SPEECH, runs_here
+from gateway.calls.speech import SPEECH, start_voice
 from gateway.calls.standin import account as standin_account
+from gateway.calls.standin import runs_here
 from gateway.calls.tokens import StreamTokens
 from gateway.operators import OperatorAccess
 from gateway.parts import Parts
@@ -31,7 +33,6 @@ from gateway.settings import Settings
 from store import call_upkeep, calls
 from store.crypto import derived_keys
 from store.models import Call
-from telephony.call.mouth import SLOW
 from telephony.call.words import shared_words
 from telephony.carriers.base import Carrier
 from telephony.carriers.browser import BrowserCarrier
@@ -42,16 +43,14 @@ from telephony.carriers.twilio import TwilioCarrier
 from telephony.recording import Recordings
 from telephony.recording_format import RecordingKeys
 from telephony.recording_retention import expire
-from telephony.voice.base import Style, VoiceError
-from telephony.voice.pieces import split
-from telephony.voice.speaker import Speaker, open_speaker
+from telephony.voice.speaker import open_speaker
 
 log = structlog.get_logger("gateway.calls")
 _UPKEEP_S = 60.0
+_RETENTION_TURNS = 60
+"""Every so many rounds of upkeep all recordings are looked at."""
 _DECODERS = 2
 """Threads that recognise speech; decoding leaves the interpreter's lock, so one a core."""
-OPENERS = ("好的，", "您好，", "给您提个醒：", "收到。", "请稍等，", "查过了，")
-"""Beginnings of answers that actions put together."""
 _STANDIN_FROM = "+8657112366000"
 
 
@@ -91,7 +90,8 @@ async def build_telephone(settings: Settings, parts: Parts) -> AsyncIterator[Tel
     )
     speaker = open_speaker(SPEECH, settings.voice_workers)
     pool = ThreadPoolExecutor(_DECODERS, thread_name_prefix="hearing")
-    hearing = build_hearing(pool, settings.mandarin_model)
+    rivals = ThreadPoolExecutor(_DECODERS, thread_name_prefix="rival")
+    hearing = build_hearing(pool, rivals, settings.mandarin_model)
     carriers: dict[str, Carrier] = {}
     service = CallService(
         house,
@@ -107,7 +107,7 @@ async def build_telephone(settings: Settings, parts: Parts) -> AsyncIterator[Tel
     carriers["browser"] = browser
     dialled = _twilio(settings, callbacks)
     if dialled is not None:
-        carriers[dialled.name] = dialled.carrier
+        carriers[dialled.carrier.name] = dialled.carrier
     if settings.carrier not in carriers:
         raise ValueError(
             f"SHUILING_CARRIER 设为 {settings.carrier}，但没有这条线路。现在可用的是：{'、'.join(carriers)}。"
@@ -137,7 +137,8 @@ async def build_telephone(settings: Settings, parts: Parts) -> AsyncIterator[Tel
         )
 
     await CallLedger(house.sessions, house.cipher, browser.name, house.now).forget()
-    starting = asyncio.create_task(_start_voice(speaker, settings.bureau, parts))
+    shorts = [article.short for article in parts.services.kb.articles]
+    starting = asyncio.create_task(start_voice(speaker, shared_words(), settings.bureau, shorts))
     warming = asyncio.create_task(asyncio.to_thread(hearing.warm))
     upkeep = asyncio.create_task(_upkeep(settings, house, carriers))
     try:
@@ -162,7 +163,8 @@ async def build_telephone(settings: Settings, parts: Parts) -> AsyncIterator[Tel
         if dialled is not None:
             await dialled.carrier.aclose()
         await speaker.close()
-        pool.shutdown(wait=False, cancel_futures=True)
+        for threads in (pool, rivals):
+            threads.shutdown(wait=False, cancel_futures=True)
         await asyncio.to_thread(recordings.close)
 
 
@@ -170,7 +172,6 @@ async def build_telephone(settings: Settings, parts: Parts) -> AsyncIterator[Tel
 class _Dialled:
     """A carrier that speaks Twilio's REST."""
 
-    name: str
     carrier: TwilioCarrier
     auth_token: str
 
@@ -186,35 +187,20 @@ def _twilio(settings: Settings, callbacks: Callbacks) -> _Dialled | None:
             callbacks,
             api_base=settings.twilio_api_base,
         )
-        return _Dialled("twilio", carrier, token)
+        return _Dialled(carrier, token)
     if not runs_here(settings):
         return None
     account = standin_account(settings.internal_token.get_secret_value())
     base = f"http://127.0.0.1:{settings.standin_port}"
-    carrier = TwilioCarrier(account.sid, account.token, _STANDIN_FROM, callbacks, api_base=base)
-    carrier.name = "standin"
-    return _Dialled("standin", carrier, account.token)
+    carrier = TwilioCarrier(
+        account.sid, account.token, _STANDIN_FROM, callbacks, api_base=base, name="standin"
+    )
+    return _Dialled(carrier, account.token)
 
 
-async def _start_voice(speaker: Speaker, bureau: str, parts: Parts) -> None:
-    """Start the voices and render what calls say often, so that a greeting is there when somebody answers."""
-    words = shared_words()
-    try:
-        await speaker.start()
-        named = [words.say(name, bureau=bureau) for name in ("disclosure", "who_we_are", "voicemail_neutral")]
-        for style in (Style(), Style(speed=SLOW)):
-            ready = await speaker.prepare([*named, *words.fixed()], style)
-            log.info("voice_ready", pieces=ready, speed=style.speed)
-        # Of the articles only the beginnings: while they are heard, the rest is rendered.
-        beginnings = (split(article.short)[0] for article in parts.services.kb.articles)
-        await speaker.prepare([*OPENERS, *beginnings])
-    except VoiceError as error:
-        log.error("voice_unavailable", reason=str(error))
-
-
-async def _upkeep(settings: Settings, house: House, carriers: dict[str, Carrier]) -> None:
-    """Find out about calls nobody reported on, settle those that broke, delete recordings whose time is over."""
-    while True:
+async def _upkeep(settings: Settings, house: House, carriers: Mapping[str, Carrier]) -> None:
+    """Find out about calls nobody reported on, and settle those that broke; now and then delete old recordings."""
+    for turn in itertools.count(1):
         await asyncio.sleep(_UPKEEP_S)
         for name, carrier in carriers.items():
             ledger = CallLedger(house.sessions, house.cipher, name, house.now)
@@ -223,12 +209,19 @@ async def _upkeep(settings: Settings, house: House, carriers: dict[str, Carrier]
                 await ledger.settle()
             except Exception:
                 log.exception("upkeep_failed", carrier=name)
-        try:
-            gone = await asyncio.to_thread(
-                expire, settings.recording_dir, timedelta(days=settings.recording_days), house.now()
-            )
-            for call_id in gone.deleted:
-                async with house.sessions() as session, session.begin():
-                    await call_upkeep.recording_deleted(session, call_id, house.now())
-        except Exception:
-            log.exception("retention_failed")
+        if turn % _RETENTION_TURNS == 0:
+            try:
+                await _forget_recordings(settings, house)
+            except Exception:
+                log.exception("retention_failed")
+
+
+async def _forget_recordings(settings: Settings, house: House) -> None:
+    """Delete recordings whose time is over, and note it with their calls."""
+    kept = timedelta(days=settings.recording_days)
+    gone = await asyncio.to_thread(expire, settings.recording_dir, kept, house.now())
+    if gone.failed:
+        log.error("recordings_not_deleted", count=len(gone.failed))
+    for call_id in gone.deleted:
+        async with house.sessions() as session, session.begin():
+            await call_upkeep.recording_deleted(session, call_id, house.now())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +29,6 @@ from telephony.call.inputs import Choice, Reading, Reply, Verdict
 from telephony.call.ports import DeskError, Line
 from telephony.events import Outcome
 
-_TICKET = re.compile(r"(?:人工服务)?单号[A-Z]{2}[\d-]+(?:已经在排队)?，")
 _OPENING = "/call_opening"
 _OPENING_SHOWN = "（电话提醒）"
 _VERDICTS = {CodeOutcome.VERIFIED: Verdict.RIGHT, CodeOutcome.WRONG: Verdict.WRONG}
@@ -207,16 +205,11 @@ def _entities(text: str, parsed: Mapping[str, Any]) -> tuple[Entity, ...]:
     )
 
 
-def for_the_ear(text: str) -> str:
-    """An answer without what nobody can keep in mind by hearing it: the number of a ticket."""
-    return _TICKET.sub("", text)
-
-
 def _reply(messages: Sequence[Message]) -> Reply:
     cue: Mapping[str, Any] = next((m.payload["cue"] for m in messages if m.payload.get("cue")), {})
     buttons = next((m.payload["buttons"] for m in reversed(messages) if m.payload.get("buttons")), ())
     return Reply(
-        tuple(for_the_ear(m.text) for m in messages),
+        tuple(m.text for m in messages),
         tuple(Choice(str(b["title"]), str(b["payload"])) for b in buttons),
         cue.get("asks"),
         str(cue.get("action") or ""),

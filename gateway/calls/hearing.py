@@ -24,7 +24,8 @@ class Hearing:
     """How a call hears, and which voice answers.
 
     ``ear`` makes the ear of a call, given the pack remembered of the taxpayer, their region and the number;
-    ``voice_of`` names the voice of a pack, ``ask_again`` the confidence below which it asks again; ``warm`` loads what the first call would have to wait for.
+    ``voice_of`` names the voice of a pack, ``ask_again`` the confidence below which it asks again; ``warm`` loads what the
+    first call would have to wait for.
     """
 
     ear: Callable[[str | None, str, str], CallEar]
@@ -33,8 +34,11 @@ class Hearing:
     warm: Callable[[], None]
 
 
-def build_hearing(pool: Executor, mandarin: Path | None = None) -> Hearing:
-    """Hearing that decodes in ``pool``; ``mandarin`` is another model for Mandarin, such as one of Vosk's own."""
+def build_hearing(pool: Executor, rivals: Executor, mandarin: Path | None = None) -> Hearing:
+    """Hearing that decodes in ``pool``, and in ``rivals`` what a second pack hears at the same time.
+
+    ``mandarin`` is another model for Mandarin, such as one of Vosk's own.
+    """
     packs = all_packs()
     models = Models(mandarin=mandarin)
 
@@ -43,7 +47,7 @@ def build_hearing(pool: Executor, mandarin: Path | None = None) -> Hearing:
         odds = prior(packs, region, number, before)
 
         def recogniser() -> MultiPackRecogniser:
-            return MultiPackRecogniser(packs, models, odds)
+            return MultiPackRecogniser(packs, models, odds, workers=rivals)
 
         return Ear(recogniser(), recogniser, SileroActivity(), pool)
 

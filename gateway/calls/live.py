@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from telephony.call.inputs import Input, MachineSaid
+from telephony.call.plain import without_numbers
 from telephony.call.session import Session
 from telephony.events import Partial, Utterance
 
@@ -28,17 +29,21 @@ class LiveCall:
     last_heard: str = ""
     last_said: str = ""
 
+    def _shown(self, text: str) -> str:
+        """For the operators' table: the digits of the proof are none of their business."""
+        return without_numbers(text) if self.session.proving else text
+
     def watch(self, item: Input) -> None:
         """See what the call hears."""
         if isinstance(item, Partial):
             self.show("caller", item.text, False)
         elif isinstance(item, Utterance) and item.text:
-            self.last_heard = item.text
+            self.last_heard = self._shown(item.text)
             self.show("caller", item.text, True)
 
     def said(self, text: str) -> None:
         """See what the call says."""
-        self.last_said = text
+        self.last_said = self._shown(text)
         self.show("bot", text, True)
 
 
@@ -48,14 +53,8 @@ class LiveCalls:
     def __init__(self) -> None:
         self._calls: dict[uuid.UUID, LiveCall] = {}
 
-    def __len__(self) -> int:
-        return len(self._calls)
-
     def __iter__(self) -> Iterator[LiveCall]:
         return iter(list(self._calls.values()))
-
-    def __contains__(self, call_id: uuid.UUID) -> bool:
-        return call_id in self._calls
 
     @contextmanager
     def running(self, call: LiveCall) -> Iterator[None]:

@@ -6,10 +6,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 
-from gateway.settings import ROOT, Settings
-
-SPEECH = ROOT / ".cache" / "speech"
-"""Speech that was rendered ahead and holds nothing personal. Safe to delete."""
+from gateway.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ def train(
 ) -> None:
     """Exit codes: 0 the model is ready, 1 training failed or was cancelled."""
     settings = load_settings()
-    from gateway.knowledge import knowledge_base
+    from gateway.knowledge import prepare
     from gateway.training import TrainingError, ensure_model
 
     cancelled = threading.Event()
@@ -33,5 +33,5 @@ def train(
         typer.echo(f"✗ {error}", err=True)
         raise typer.Exit(1) from None
     typer.echo("准备知识库 …")
-    knowledge_base(threads=2)
+    prepare(threads=2)
     typer.echo(f"模型可用：{path}")

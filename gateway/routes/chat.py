@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import re
 import uuid
 from collections.abc import AsyncIterator
@@ -28,6 +27,7 @@ from chat.incoming import BadMessage, clean
 from chat.ports import Answer
 from chat.uploads import MAX_FILES, Stored, UploadRefused
 from gateway.parts import Parts, PartsDep, address
+from gateway.routes.frames import receive_object
 from store.feedback import vote
 from store.models import Bill, Conversation, DeferralApplication, DeferralMaterial
 from tax.deferral import Ground, Status
@@ -72,7 +72,7 @@ async def talk(socket: WebSocket) -> None:
     parts: Parts = socket.app.state.parts
     await socket.accept()
     try:
-        hello = await asyncio.wait_for(_receive(socket), HELLO_TIMEOUT_S)
+        hello = await asyncio.wait_for(receive_object(socket, FRAME_LIMIT), HELLO_TIMEOUT_S)
         conversation = await _greeted(parts, hello)
         if conversation is None:
             await socket.send_json({"type": "error", "code": "auth", "text": "会话已失效，请重新开始。"})
@@ -82,20 +82,6 @@ async def talk(socket: WebSocket) -> None:
     except (TimeoutError, WebSocketDisconnect, RuntimeError):
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):
             await socket.close()
-
-
-async def _receive(socket: WebSocket) -> dict[str, Any]:
-    raw = await socket.receive()
-    if raw["type"] == "websocket.disconnect":
-        raise WebSocketDisconnect(raw.get("code", 1000))
-    text = raw.get("text")
-    if text is None or len(text) > FRAME_LIMIT:
-        return {}
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return data if isinstance(data, dict) else {}
 
 
 def _after(hello: dict[str, Any]) -> int:
@@ -143,7 +129,7 @@ async def _write(socket: WebSocket, queue: asyncio.Queue[Any], sent: int) -> Non
 
 async def _read(parts: Parts, socket: WebSocket, conversation: Conversation) -> None:
     while True:
-        data = await _receive(socket)
+        data = await receive_object(socket, FRAME_LIMIT)
         kind = data.get("type")
         if kind == "ping":
             await socket.send_json({"type": "pong"})

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -36,6 +35,7 @@ from fastapi.websockets import WebSocketDisconnect
 from starlette.requests import HTTPConnection
 
 from gateway.operators import REFUSED, OperatorAccess, same_origin
+from gateway.routes.frames import receive_object
 from gateway.settings import ROOT
 from store.phones import PhoneError, e164
 from telephony.carriers.browser import BrowserCarrier
@@ -129,7 +129,7 @@ async def ring(socket: WebSocket) -> None:
         return
     await socket.accept()
     with contextlib.suppress(TimeoutError, WebSocketDisconnect, RuntimeError):
-        hello = await asyncio.wait_for(_receive(socket), HELLO_TIMEOUT_S)
+        hello = await asyncio.wait_for(receive_object(socket, FRAME_LIMIT), HELLO_TIMEOUT_S)
         try:
             shown = _greeted(phone, hello)
         except _RefusedError as error:
@@ -185,7 +185,7 @@ async def _write(socket: WebSocket, shown: RingPage) -> None:
 
 async def _read(phone: Phone, socket: WebSocket, shown: RingPage) -> None:
     while True:
-        message = await _receive(socket)
+        message = await receive_object(socket, FRAME_LIMIT)
         kind, call = message.get("type"), _uuid(message.get("call"))
         if kind == "ping":
             shown.send({"type": "pong"})
@@ -198,20 +198,6 @@ async def _read(phone: Phone, socket: WebSocket, shown: RingPage) -> None:
             phone.carrier.hang_up_by(shown, call)
         else:
             shown.send({"type": "error", "code": "frame", "text": "这条消息的格式不对，没有收下。"})
-
-
-async def _receive(socket: WebSocket) -> Mapping[str, Any]:
-    raw = await socket.receive()
-    if raw["type"] == "websocket.disconnect":
-        raise WebSocketDisconnect(raw.get("code", 1000))
-    text = raw.get("text")
-    if text is None or len(text) > FRAME_LIMIT:
-        return {}
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return data if isinstance(data, dict) else {}
 
 
 def _uuid(value: object) -> uuid.UUID | None:

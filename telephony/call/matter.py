@@ -7,7 +7,7 @@ import re
 from telephony.call.base import OPEN, Phase, Question
 from telephony.call.commands import Ask
 from telephony.call.inputs import Choice, Reply
-from telephony.call.plain import is_no
+from telephony.call.plain import is_no, is_yes
 from telephony.call.proving import Proving
 from telephony.events import Expectation, Expected, Outcome, Utterance
 
@@ -19,6 +19,8 @@ _ENDS: dict[str, Outcome] = {"action_opt_out": Outcome.OPTED_OUT, "action_wrong_
 _HUMAN = frozenset({"action_human", "action_distress"})
 _DONE: dict[str, Outcome] = {"action_callback_submit": Outcome.CALLBACK}
 _FAREWELL = frozenset({"goodbye"})
+_A_YES, _A_NO = re.compile(r"对|是"), re.compile(r"不")
+"""How choices begin that are a yes or a no: 对，别再联系我 · 不是，我是本人."""
 _SPOKEN_CHOICES = 3
 _ASKS_BACK = re.compile(r"[？?]\s*$")
 
@@ -47,7 +49,16 @@ class Matter(Proving):
             self.farewell()
             return
         self.asked_whether_more = False
-        self.out.append(Ask(self.begin_turn(utterance.text), utterance.text))
+        words = self._chosen(utterance.text)
+        self.out.append(Ask(self.begin_turn(words), words))
+
+    def _chosen(self, text: str) -> str:
+        """A plain yes or no to a question whose choices are a yes and a no stands for that choice's words."""
+        match self.choices[:2]:
+            case (yes, no) if _A_YES.match(yes.title) and _A_NO.match(no.title):
+                if is_yes(text) or is_no(text):
+                    return yes.says if is_yes(text) else no.says
+        return text
 
     def matter_replied(self, reply: Reply) -> None:
         """The dialogue's answer: say it, then listen, or end."""

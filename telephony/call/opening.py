@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 
 from telephony.call.base import SURE, YES_NO, Base, Phase, Question, sure_enough
 from telephony.call.commands import CallHuman, Understand
@@ -23,11 +24,10 @@ _DOUBTS = 3
 TIME = Expectation(Expected.DATE, ("明天上午", "明天下午", "下午三点", "随时都可以", "尽快"))
 
 
-class Opening(Base):
+class Opening(Base, ABC):
     """From the answer to the proof: disclosure, who is there, and every other way a stranger may react."""
 
     doubts = 0
-    told_what_for = False
 
     def greet(self) -> None:
         """The disclosure, which nobody can interrupt, then the question for the person."""
@@ -75,9 +75,9 @@ class Opening(Base):
         else:
             self.close(Outcome.WRONG_PERSON, "third_party_goodbye", note="denied")
 
+    @abstractmethod
     def prove(self) -> None:
         """They say they are the person; see ``proving``."""
-        raise NotImplementedError
 
     def aside(self, text: str, reading: Reading) -> bool:
         """Whatever may be said before the identity is proven instead of an answer; false when it was none of it."""

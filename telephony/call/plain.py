@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from dialects.numerals import READ_OUT
+
 _TAILS = "啊呀哦噢喔嘛呢吧哈啦咯嘞的了"
 _YES = frozenset((
     "是", "对", "嗯", "好", "行", "可以", "没错", "对头", "中", "系", "是我", "我是", "就是", "我就是", "正是", "当然", "是这样",
@@ -22,10 +24,8 @@ _LISTENING = frozenset((
     "是是", "哦哦", "好的", "对的", "是的", "行行", "嗯好", "哦好",
 ))  # fmt: skip
 _NOT_HAN = re.compile(r"[^\u4e00-\u9fff0-9A-Za-z]")
-_DIGITS = dict(zip("零〇一二三四五六七八九幺洞两拐勾", "00123456789" + "10279", strict=True))
-_ANY_DIGIT = re.compile(r"[0-9零〇一二三四五六七八九幺洞两拐勾]")
+_ANY_DIGIT = re.compile(f"[{''.join(READ_OUT)}]")
 _ROW = re.compile(rf"{_ANY_DIGIT.pattern}(?:[，,、 ]?{_ANY_DIGIT.pattern})+")
-_DIGIT_RUN = re.compile(r"[0-9零〇一二三四五六七八九幺洞两拐勾]+")
 
 
 def bare(text: str) -> str:
@@ -63,7 +63,7 @@ def interrupts(partial: str) -> bool:
 def digits_in(text: str) -> str:
     """The digits spoken or written in ``text``, in order; the last stretch when the speaker corrects himself."""
     said = re.split(r"不对|不是|错了|应该是|改成", text)[-1]
-    return "".join(_DIGITS.get(sign, sign) for run in _DIGIT_RUN.findall(said) for sign in run)
+    return "".join(READ_OUT.get(sign, sign) for sign in _ANY_DIGIT.findall(said))
 
 
 def without_numbers(text: str, *, every: bool = True) -> str:

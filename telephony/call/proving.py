@@ -10,12 +10,11 @@ from telephony.call.inputs import Checked, Reading, Verdict
 from telephony.call.opening import Opening
 from telephony.call.plain import digits_in, is_no, is_yes
 from telephony.events import Expectation, Expected, Outcome, Utterance
+from telephony.voice.figures import one_by_one
 
 NEEDED = 4
 _WHOLE = range(15, 19)
 """Somebody reads the whole number out: its end is what was asked for."""
-_ALOUD = "零幺二三四五六七八九"
-"""Digits as they are read out on the telephone."""
 _FORGOT = re.compile(r"不知道|不记得|记不(得|住|清)|忘(了|记)|没带|唔记得|搞不清|不晓得")
 DIGITS = Expectation(Expected.DIGITS, (), NEEDED)
 
@@ -89,7 +88,7 @@ class Proving(Opening):
         self.understood()
         self.said_digits = digits
         self.phase = Phase.READ_BACK
-        text = self.words.say("verify_readback", digits="，".join(_ALOUD[int(digit)] for digit in digits))
+        text = self.words.say("verify_readback", digits="，".join(one_by_one(digits)))
         self.ask(Question(text, YES_NO, self.words.say("keys_yes_no")))
 
     def read_back_words(self, utterance: Utterance) -> None:

@@ -41,7 +41,7 @@ from telephony.call.inputs import (
 )
 from telephony.call.mouth import Mouth
 from telephony.call.plain import without_numbers
-from telephony.call.ports import Desk, DeskError, Ear, Line, Recorder, Wire
+from telephony.call.ports import Desk, Ear, Line, Recorder, Wire
 from telephony.events import (
     AudioIn,
     KeyPressed,
@@ -89,6 +89,11 @@ class Session:
         """Who sees every input before the brain does, and every sentence as it is begun: live pages, benches."""
         self._seen, self._saying = seen, saying
 
+    @property
+    def proving(self) -> bool:
+        """Whether the digits of the proof are being spoken of."""
+        return self._brain.proving
+
     def put(self, item: Input) -> None:
         """Bring something to the brain from outside, such as the carrier's machine detection."""
         self._inputs.put_nowait(item)
@@ -126,9 +131,10 @@ class Session:
         writing.cancel()
         try:
             await self._desk.finish(outcome, note, self._ear.pack)
-        except DeskError:
+        except Exception:
             log.exception("outcome_not_stored", outcome=outcome.value)
-        await self._ear.close()
+        finally:
+            await self._ear.close()
 
     # --- from the wire ---
 

@@ -44,9 +44,8 @@ class TwilioCarrier:
         callbacks: the addresses Twilio reports to.
         api_base: another host that speaks Twilio's REST, ``None`` for Twilio itself.
         timeout_s: seconds a request may take.
+        name: which carrier this is, where it is not Twilio itself.
     """
-
-    name = "twilio"
 
     def __init__(
         self,
@@ -57,9 +56,11 @@ class TwilioCarrier:
         *,
         api_base: str | None = None,
         timeout_s: float = 10.0,
+        name: str = "twilio",
     ) -> None:
         if not _E164.fullmatch(caller_id):
             raise ValueError("SHUILING_TWILIO_FROM 应是国际格式的号码，例如 +15005550006。")
+        self.name = name
         self._caller_id = caller_id
         self._callbacks = callbacks
         self._http = ApiClient(api_base, timeout_s)

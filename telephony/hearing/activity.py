@@ -1,7 +1,7 @@
-"""Whether a short window of sound holds a voice: two detectors behind one seam.
+"""Whether a short window of sound holds a voice.
 
-Silero is the default: measured by ``python -m tests.load.voice.activity``, it keeps quiet in noise and music where
-WebRTC's detector does not, and costs more (see there).
+Silero's detector: measured by ``python -m tests.load.voice.activity``, it keeps quiet in noise and music where WebRTC's
+does not, and costs more (see there).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import webrtcvad
 from numpy.typing import NDArray
 
 from telephony.events import RATE
@@ -60,22 +59,6 @@ class SileroActivity:
     def reset(self) -> None:
         self._input[:] = 0
         self._state = np.zeros((2, 1, 128), np.float32)
-
-
-class WebRtcActivity:
-    """WebRTC's detector: 20 ms, a yes or a no; ``strictness`` 0 to 3."""
-
-    window = 160
-
-    def __init__(self, strictness: int = 3) -> None:
-        self._strictness = strictness
-        self._vad = webrtcvad.Vad(strictness)
-
-    def hear(self, samples: NDArray[np.int16]) -> float:
-        return float(self._vad.is_speech(samples.tobytes(), RATE))
-
-    def reset(self) -> None:
-        self._vad = webrtcvad.Vad(self._strictness)
 
 
 @cache

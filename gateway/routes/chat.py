@@ -27,7 +27,7 @@ from chat.incoming import BadMessage, clean
 from chat.ports import Answer
 from chat.uploads import MAX_FILES, Stored, UploadRefused
 from gateway.parts import Parts, PartsDep, address
-from gateway.routes.frames import receive_object
+from gateway.routes.frames import receive_object, until_one_ends
 from store.feedback import vote
 from store.models import Bill, Conversation, DeferralApplication, DeferralMaterial
 from tax.deferral import Ground, Status
@@ -107,16 +107,7 @@ async def _serve(parts: Parts, socket: WebSocket, conversation: Conversation, af
         for message in missed:
             await socket.send_json(threads.frame(message))
         sent = max((m.id for m in missed), default=0)
-        writer = asyncio.create_task(_write(socket, queue, sent))
-        reader = asyncio.create_task(_read(parts, socket, conversation))
-        try:
-            done, _ = await asyncio.wait({writer, reader}, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in (writer, reader):
-                task.cancel()
-            await asyncio.gather(writer, reader, return_exceptions=True)
+        await until_one_ends(_write(socket, queue, sent), _read(parts, socket, conversation))
 
 
 async def _write(socket: WebSocket, queue: asyncio.Queue[Any], sent: int) -> None:

@@ -1,8 +1,10 @@
-"""JSON objects from a WebSocket, bounded."""
+"""What our WebSockets share: JSON objects, bounded, and their two sides."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Coroutine
 from typing import Any
 
 from fastapi import WebSocket
@@ -26,3 +28,16 @@ async def receive_object(socket: WebSocket, limit: int) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return data if isinstance(data, dict) else {}
+
+
+async def until_one_ends(*work: Coroutine[Any, Any, None]) -> None:
+    """Run the two sides of a socket until one of them ends; the other is cancelled, an error raised."""
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

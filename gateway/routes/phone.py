@@ -35,7 +35,7 @@ from fastapi.websockets import WebSocketDisconnect
 from starlette.requests import HTTPConnection
 
 from gateway.operators import REFUSED, OperatorAccess, same_origin
-from gateway.routes.frames import receive_object
+from gateway.routes.frames import receive_object, until_one_ends
 from gateway.settings import ROOT
 from store.phones import PhoneError, e164
 from telephony.carriers.browser import BrowserCarrier
@@ -165,16 +165,7 @@ async def _wait_for_calls(phone: Phone, socket: WebSocket, shown: RingPage, hell
         back = hello.get("resume")
         if isinstance(back, dict) and (call := _uuid(back.get("call"))):
             phone.carrier.resume(shown, call, str(back.get("carrier")))
-        writer = asyncio.create_task(_write(socket, shown))
-        reader = asyncio.create_task(_read(phone, socket, shown))
-        try:
-            done, _ = await asyncio.wait({writer, reader}, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in (writer, reader):
-                task.cancel()
-            await asyncio.gather(writer, reader, return_exceptions=True)
+        await until_one_ends(_write(socket, shown), _read(phone, socket, shown))
 
 
 async def _write(socket: WebSocket, shown: RingPage) -> None:

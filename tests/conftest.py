@@ -11,6 +11,21 @@ from gateway.training import ensure_model
 from tests.support.stack import TODAY, Stack, data_folder
 
 
+TELEPHONE = "telephone"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For two workers: a file stays in one of them, and all that calls for real is in the same one, begun first.
+
+    Real calls take as long as people talk, so they must not come last; and a second telephone at the same time would
+    only make both of them late.
+    """
+    for item in items:
+        real = TELEPHONE in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group(TELEPHONE if real else item.nodeid.partition("::")[0]))
+    items.sort(key=lambda item: TELEPHONE not in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session")
 def trained_model() -> Path:
     """The Rasa model of the present inputs, in the project's own ``models/``; trained when missing."""

@@ -65,6 +65,7 @@ class Brain(Matter):
         self._ask_again = ask_again
         self._early: Utterance | None = None
         self._queued: Utterance | None = None
+        self._held_key = ""
         self._mute = 0
 
     @property
@@ -81,6 +82,7 @@ class Brain(Matter):
         """What ``item`` leads to."""
         if not self.over:
             self._dispatch(item)
+            self._take_held_key()
         done, self.out[:] = list(self.out), []
         return done
 
@@ -225,7 +227,10 @@ class Brain(Matter):
     # --- keys ---
 
     def _key(self, digit: str) -> None:
-        if self.phase in (Phase.MACHINE, Phase.CLOSING, Phase.OPENING) or self.floor.firm:
+        if self.phase in (Phase.MACHINE, Phase.CLOSING, Phase.OPENING):
+            return
+        if self.floor.firm:
+            self._hold_key(digit)
             return
         self.person_spoke = True
         if self.phase is Phase.PROVE and digit != "*":
@@ -237,7 +242,10 @@ class Brain(Matter):
             self.floor.hush()
             self.slow = True
             self.ask_again("repeat_slower")
-        elif digit == "0" and not amount and self.waiting is None:
+        elif digit == "0" and not amount:
+            if self.waiting is not None:
+                self._hold_key(digit)
+                return
             self.floor.hush()
             self._key_human()
         elif self.phase is Phase.MATTER:
@@ -246,6 +254,16 @@ class Brain(Matter):
         elif digit in "12" and self.waiting is None:
             self.floor.hush()
             self._yes_no_key(yes=digit == "1")
+
+    def _hold_key(self, digit: str) -> None:
+        """Keys that mean the same wherever they are pressed wait until they can be obeyed."""
+        if digit in "0*":
+            self._held_key = digit
+
+    def _take_held_key(self) -> None:
+        if self._held_key and not self.floor.firm and self.waiting is None:
+            key, self._held_key = self._held_key, ""
+            self._key(key)
 
     def _key_human(self) -> None:
         if self.phase is Phase.MATTER:

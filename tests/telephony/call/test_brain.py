@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from talk import RIGHT, Talk, proven
 
-from telephony.call.inputs import Choice, MachineSaid, Reading, Reply, VoiceFailed
+from telephony.call.inputs import Choice, MachineSaid, Reading, Replied, Reply, VoiceFailed
 from telephony.events import Expected, MachineHeard, MachineSign, Outcome
 
 pytestmark = pytest.mark.unit
@@ -356,6 +356,22 @@ def test_the_longest_call_comes_to_an_end() -> None:
             break
     talk.wait(60_000)
     assert talk.ended is not None
+
+
+def test_zero_pressed_during_the_disclosure_is_obeyed_after_it() -> None:
+    talk = Talk().answer().press("0")
+    assert talk.cut == [] and talk.humans == []
+    talk.hear_out()
+    assert talk.humans == ["asked"]
+    assert talk.ended is not None and talk.ended.outcome is Outcome.HUMAN
+
+
+def test_zero_pressed_while_an_answer_is_awaited_is_obeyed_after_it() -> None:
+    talk = proven(Talk(replies={"我欠了多少": None}))
+    talk.say("我欠了多少").press("0")
+    assert talk.asked == ["我欠了多少"]
+    talk.put(Replied(talk.brain.turn, Reply(("先说这个。",))))
+    assert talk.asked == ["我欠了多少", "转人工"]
 
 
 def test_star_repeats_slowly() -> None:

@@ -51,6 +51,13 @@ class Metrics:
             registry=self.registry,
         )
         self._longest_s = 0.0
+        self._stages = Histogram(
+            "shuiling_call_stage_seconds",
+            "What the reply to a caller waits for, by stage",
+            ["stage"],
+            buckets=(0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.45, 0.6, 0.8, 1.2, 2, 4),
+            registry=self.registry,
+        )
 
     def turn(self, seconds: float, outcome: str) -> None:
         """One answered turn."""
@@ -74,6 +81,10 @@ class Metrics:
         if seconds > self._longest_s:
             self._longest_s = seconds
             self._longest.set(seconds)
+
+    def call_stage(self, stage: str, seconds: float) -> None:
+        """One stage of a reply on the telephone; ``stage`` is a ``telephony.call.ports.Stage``."""
+        self._stages.labels(stage).observe(seconds)
 
     def text(self) -> bytes:
         """The exposition."""

@@ -10,7 +10,6 @@ from gateway.settings import Settings
 from gateway.training import ensure_model
 from tests.support.stack import TODAY, Stack, data_folder
 
-
 TELEPHONE = "telephone"
 
 

@@ -102,6 +102,7 @@ async def build_telephone(settings: Settings, parts: Parts) -> AsyncIterator[Tel
         shared_words(),
         settings.bureau,
         Limits(settings.call_ring_s, settings.call_limit_s),
+        parts.metrics.call_stage,
     )
     browser = BrowserCarrier(service.browser_status, house.now, any_page=settings.demo)
     carriers["browser"] = browser

@@ -22,6 +22,7 @@ from store.models import Call
 from telephony.call.base import Callee, Pace
 from telephony.call.brain import Brain
 from telephony.call.mouth import Mouth
+from telephony.call.ports import Timed
 from telephony.call.session import Session
 from telephony.call.words import Words
 from telephony.carriers.base import Carrier, CarrierError, CarrierStatus
@@ -47,6 +48,7 @@ class CallService:
         words: Words,
         bureau: str,
         limits: Limits,
+        timed: Timed = lambda stage, seconds: None,
     ) -> None:
         self._house = house
         self._carriers = carriers
@@ -56,6 +58,7 @@ class CallService:
         self._words = words
         self._bureau = bureau
         self._limits = limits
+        self._timed = timed
         self.live = LiveCalls()
 
     @property
@@ -102,11 +105,11 @@ class CallService:
             lambda: time.monotonic() - began,
         )
         style = Style(call.voice or self._hearing.voice_of(ear.pack))
-        mouth = Mouth(wire, self._voice, style, recording, time.monotonic)
+        mouth = Mouth(wire, self._voice, style, recording, time.monotonic, self._timed)
         callee = Callee(person.asked_for, self._bureau)
         pace = Pace(longest=1000 * max(self._limits.call_s - _LAST_WORDS_S, _LAST_WORDS_S))
         brain = Brain(callee, self._words, pace, self._hearing.ask_again)
-        session = Session(brain, wire, ear, mouth, desk, recording)
+        session = Session(brain, wire, ear, mouth, desk, recording, self._timed)
         live = LiveCall(call.id, call.carrier, session, show)
         session.watch(live.watch, live.said)
         try:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from telephony.call.ports import Line, Recorder, Wire
+from telephony.call.ports import Line, Recorder, Stage, Timed, Wire
 from telephony.events import FRAME_BYTES, RATE, AudioOut, Clear, Mark
 from telephony.voice.base import SpokenPiece, Style, Voice, VoiceError
 
@@ -29,6 +29,7 @@ class _Speech:
     say: int
     text: str
     pieces: asyncio.Queue[SpokenPiece | None]
+    asked_ms: int
     renderer: asyncio.Task[None] | None = None
     began_ms: int | None = None
     sent: list[SpokenPiece] = field(default_factory=list)
@@ -41,7 +42,13 @@ class Mouth:
     """Says things one after the other."""
 
     def __init__(
-        self, wire: Wire, voice: Voice, style: Style, recorder: Recorder, clock: Callable[[], float]
+        self,
+        wire: Wire,
+        voice: Voice,
+        style: Style,
+        recorder: Recorder,
+        clock: Callable[[], float],
+        timed: Timed = lambda stage, seconds: None,
     ) -> None:
         """``clock`` gives seconds of any monotonic clock; the call's own begins now."""
         self._wire = wire
@@ -50,6 +57,7 @@ class Mouth:
         self._recorder = recorder
         self._clock = clock
         self._zero = clock()
+        self._timed = timed
         self._speeches: list[_Speech] = []
         self._wanted = asyncio.Event()
         self._player: asyncio.Task[None] | None = None
@@ -78,7 +86,7 @@ class Mouth:
 
     def say(self, say: int, text: str, *, slow: bool = False) -> None:
         """Say this after what is being said; rendering begins at once."""
-        speech = _Speech(say, text, asyncio.Queue(_RENDERED_AHEAD))
+        speech = _Speech(say, text, asyncio.Queue(_RENDERED_AHEAD), self.now_ms())
         style = Style(self._style.voice, self._style.speed * SLOW) if slow else self._style
         speech.renderer = asyncio.create_task(self._render(speech, style))
         self._speeches.append(speech)
@@ -157,7 +165,10 @@ class Mouth:
 
     async def _send(self, speech: _Speech, piece: SpokenPiece) -> None:
         if speech.began_ms is None:
-            speech.began_ms = max(self.now_ms(), round(self._due_ms))
+            now = self.now_ms()
+            speech.began_ms = max(now, round(self._due_ms))
+            if self._due_ms <= speech.asked_ms:
+                self._timed(Stage.VOICE, (now - speech.asked_ms) / 1000)
         speech.sent.append(piece)
         for start in range(0, len(piece.mulaw), FRAME_BYTES):
             now = self.now_ms()

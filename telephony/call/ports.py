@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from telephony.call.inputs import Reading, Reply, Verdict
 from telephony.events import AudioIn, Expectation, HeardEvent, Outcome, WireIn, WireOut
+
+
+class Stage(StrEnum):
+    """What a reply waits for, one after the other."""
+
+    PAUSE = "pause"
+    """From the last voiced sample until the pause is long enough, on the clock of the frames."""
+    RECOGNISE = "recognise"
+    """Until the last words of the utterance are known."""
+    UNDERSTAND = "understand"
+    DIALOGUE = "dialogue"
+    CHECK = "check"
+    """Until the digits are compared, or a call back is booked."""
+    VOICE = "voice"
+    """From a sentence's turn to be said until its first frame is sent."""
+
+
+Timed = Callable[[Stage, float], None]
+"""Told of each stage how many seconds it took."""
 
 
 class DeskError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from typing import Any
@@ -41,7 +42,7 @@ from telephony.call.inputs import (
 )
 from telephony.call.mouth import Mouth
 from telephony.call.plain import without_numbers
-from telephony.call.ports import Desk, Ear, Line, Recorder, Wire
+from telephony.call.ports import Desk, Ear, Line, Recorder, Stage, Timed, Wire
 from telephony.events import (
     AudioIn,
     KeyPressed,
@@ -56,6 +57,11 @@ log = structlog.get_logger("telephony.call")
 
 _DRAIN_S = 5.0
 """How long what must still be written may take after the call."""
+_STAGES: dict[type[Command], Stage] = {
+    Understand: Stage.UNDERSTAND,
+    OpenMatter: Stage.DIALOGUE,
+    Ask: Stage.DIALOGUE,
+}
 
 
 class Session:
@@ -69,6 +75,7 @@ class Session:
         mouth: Mouth,
         desk: Desk,
         recorder: Recorder,
+        timed: Timed = lambda stage, seconds: None,
     ) -> None:
         self._brain = brain
         self._wire = wire
@@ -76,6 +83,7 @@ class Session:
         self._mouth = mouth
         self._desk = desk
         self._recorder = recorder
+        self._timed = timed
         self._seen: Callable[[Input], None] = lambda item: None
         self._saying: Callable[[str], None] = lambda text: None
         self._inputs: asyncio.Queue[Input] = asyncio.Queue()
@@ -161,8 +169,11 @@ class Session:
 
     async def _hear(self, frame: AudioIn) -> None:
         self._recorder.caller(frame.at_ms, frame.mulaw)
+        began_s = time.perf_counter()
         for event in await self._ear.feed(frame):
             if isinstance(event, Utterance) and event.text:
+                self._timed(Stage.PAUSE, (event.decided_ms - event.ended_ms) / 1000)
+                self._timed(Stage.RECOGNISE, time.perf_counter() - began_s)
                 text, began, ended = event.text, event.began_ms, event.ended_ms
                 self._note(Line("caller", text, began, ended, text, event.confidence, event.pack))
             self.put(event)
@@ -212,8 +223,10 @@ class Session:
             log.exception("desk_refused")
 
     async def _asked(self, command: Understand | OpenMatter | Ask | CheckDigits | Book) -> None:
+        began_s = time.perf_counter()
         try:
             self.put(await self._answer_to(command))
+            self._timed(_STAGES.get(type(command), Stage.CHECK), time.perf_counter() - began_s)
         except Exception:
             log.exception("desk_failed", asked=type(command).__name__)
             self.put(Broke(command.turn))

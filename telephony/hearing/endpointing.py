@@ -29,8 +29,10 @@ PAUSES: dict[Expected, Pauses] = {
     Expected.DIGITS: Pauses(850, 300, 1000),
     Expected.AMOUNT: Pauses(600, 350, 900),
     Expected.DATE: Pauses(600, 350, 900),
-    Expected.OPEN: Pauses(480, 330, 800),
+    Expected.OPEN: Pauses(450, 330, 800),
 }
+LAST_DIGIT_MS = 600
+"""The pause when all digits but one seem to have been said: twins (零零) are often heard as one."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -45,14 +47,16 @@ _COMPLETE = _words(
     好的 好了 好吧 好嘞 行的 行了 行吧 可以 可以的 可以了 是的 是我 就是我 我就是 对的 没错 没错的 不是 不是的 不对 不行 不要 不用 不用了 不需要
     不可以 不知道 不清楚 不认识 不方便 不在 不同意 同意 没有 没有了 没了 没空 没问题 知道 知道了 晓得 晓得了 明白 明白了 清楚了 听到了 听清了 记住了 收到
     谢谢 谢谢你 谢谢您 麻烦了 麻烦你了 再见 拜拜 要得 要的 得行 唔系 系的 系嘅 冇错 没得 打错了 交了 交过了 缴了 缴过了 交完了 缴完了 转人工 在的 有的 会的
-    真的 吗 嘛 呢 吧 什么 为什么 多少 多少钱 几号 哪里 哪位 是谁 你谁 怎么办 怎么算 怎么交 怎么缴 什么时候 行不行 好不好
+    真的 事我 哪里交 哪里缴 哪里办 哪交 哪办 的事了 没有别的 没别的 别的了 就这样 先这样 交的 缴的 办的 说的 报的 付的 转的 来的 了的 到的 完的
+    吗 嘛 呢 吧 什么 为什么 多少 多少钱 几号 哪里 哪位 是谁 你谁 怎么办 怎么算 怎么交 怎么缴 什么时候 行不行 好不好
     """
 )
 _UNFINISHED = _words(
     """
-    然后 因为 就是 就是说 那个 这个 的 还有 但是 可是 不过 所以 如果 要是 或者 而且 另外 比如 比如说 那么 那 和 跟 与 或 把 被 给 在 从 对于 关于 到 我
-    我们 你 你们 他 他们 我想 我想问 想问 想问一下 请问 问一下 我要 我是 我在 他是 你是 我的 他的 我就 等一下 等一等 等等 稍等 等我一下 看一下 我看看
-    找一下 我找找 我想想 想一下 嗯 呃 额 唔 这样 其实 应该 可能 大概 大约 虽然 第 每 总共 一共 能不能 是不是 可不可以 会不会
+    然后 因为 就是 就是说 那个 这个 我的 你的 他的 我们的 公司的 单位的 店里的 厂里的 家里的 那个的 这个的
+    还有 但是 可是 不过 所以 如果 要是 或者 而且 另外 比如 比如说 那么 那 和 跟 与 或 把 被 给 在 从 对于 关于 到 我
+    我们 你 你们 他 他们 我想 我想问 想问 想问一下 请问 问一下 我要 我是 我在 他是 你是 我就 等一下 等一等 等等 稍等 等我一下 我看一下 让我看一下 我看看
+    找一下 我找找 我想想 我想一下 嗯 呃 额 唔 其实 应该 可能 大概 大约 虽然 每 总共 一共 能不能 是不是 可不可以 会不会
     """
 )
 _FILLERS = "嗯啊哦呃额唔唉诶"
@@ -82,7 +86,8 @@ def pause_needed(expectation: Expectation, partial: str) -> int:
     if not partial:
         return pauses.usual
     if expectation.kind is Expected.DIGITS and (heard := digits_heard(partial)):
-        return pauses.complete if expectation.digits and heard >= expectation.digits else pauses.usual
+        missing = max(0, expectation.digits - heard) if expectation.digits else 2
+        return (pauses.complete, LAST_DIGIT_MS, pauses.usual)[min(missing, 2)]
     finished = _value(expectation.kind, partial)
     if finished is None:
         finished = _ending(expectation.kind, partial)

@@ -19,7 +19,7 @@ PRE_ROLL_MS = 300
 """So much before the first voiced window belongs to an utterance: soft beginnings are no voice yet."""
 REST_MS = 80
 """After so long without voice the room is faded out."""
-SILENCE_MS = 400
+SILENCE_MS = 700
 ONSET_MS = 160
 """So much before a voice that goes on is always given."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ import psutil
 
 from gateway.calls.cast import cast
 from gateway.settings import ROOT
+from telephony.call.ports import Stage
 from telephony.standin.clients import HttpGateway, StandinClient
 from telephony.standin.loader import load_folder
 from telephony.standin.runner import Runner, plan, summary
@@ -54,6 +56,7 @@ class Width:
     standin_cores: float
     memory_mb: float
     stall_ms: float
+    stages: dict[str, float]
 
 
 def scripts(names: Sequence[str] = ()) -> list[Script]:
@@ -81,6 +84,7 @@ def measure(stack: Stack, calls: int, rounds: int) -> Width:
     product = [_family(stack.child_pid(name)) for name in ("gateway", "rasa")]
     carrier = _family(stack.child_pid("standin"))
     before = _cpu(product), _cpu([carrier])
+    stages = _stages(stack.url)
     began = time.monotonic()
     result = asyncio.run(play(stack, scripts(TALKS), calls * rounds, calls))
     took = time.monotonic() - began
@@ -92,6 +96,7 @@ def measure(stack: Stack, calls: int, rounds: int) -> Width:
         (_cpu([carrier]) - before[1]) / took,
         memory,
         1000 * _longest_stall(stack.url),
+        _between(stages, _stages(stack.url)),
     )
 
 
@@ -115,6 +120,41 @@ def _longest_stall(url: str) -> float:
     text = httpx.get(f"{url}/metrics", trust_env=False).text
     line = next(x for x in text.splitlines() if x.startswith("shuiling_loop_stall_longest_seconds "))
     return float(line.split()[1])
+
+
+def _stages(url: str) -> dict[str, tuple[float, float]]:
+    """By stage of a reply, what :class:`gateway.metrics.Metrics` has summed up: seconds, and how many."""
+    found: dict[str, dict[str, float]] = {}
+    for line in httpx.get(f"{url}/metrics", trust_env=False).text.splitlines():
+        if match := _STAGE.match(line):
+            found.setdefault(match["stage"], {})[match["part"]] = float(match["value"])
+    return {stage: (parts["sum"], parts["count"]) for stage, parts in found.items()}
+
+
+_STAGE = re.compile(
+    r'shuiling_call_stage_seconds_(?P<part>sum|count)\{stage="(?P<stage>\w+)"\} (?P<value>\S+)'
+)
+
+
+def _between(
+    before: dict[str, tuple[float, float]], after: dict[str, tuple[float, float]]
+) -> dict[str, float]:
+    """The mean of each stage in the meantime, in milliseconds."""
+    means = {}
+    for stage, (seconds, count) in after.items():
+        old_seconds, old_count = before.get(stage, (0.0, 0.0))
+        if count > old_count:
+            means[stage] = 1000 * (seconds - old_seconds) / (count - old_count)
+    return means
+
+
+def stages_table(rows: Sequence[Width]) -> str:
+    """What the replies waited for."""
+    names = [stage.value for stage in Stage]
+    return grid(
+        ("Calls at once", *names),
+        [(str(row.calls), *(_ms(row.stages.get(name)) for name in names)) for row in rows],
+    )
 
 
 def widths_table(rows: Sequence[Width]) -> str:
@@ -181,10 +221,15 @@ def main() -> None:
         for calls in given.widths:
             rows.append(measure(stack, calls, given.rounds))
             print(widths_table(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
+            print(stages_table(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
+            for wrong in rows[-1].result["wrong"]:
+                print(wrong, file=sys.stderr, flush=True)
         parts = [
             grid(("", ""), describe("make bench-voice")),
             "Goals: reply gap p50 ≤ 450 ms, p95 ≤ 800 ms; barge-in ≤ 300 ms; greeting ≤ 300 ms; pacing error p99 ≤ 20 ms.",
             widths_table(rows),
+            "What a reply waits for, mean of each stage (`telephony.call.ports.Stage`):",
+            stages_table(rows),
         ]
         if not given.no_outcomes:
             parts.append(outcomes(asyncio.run(play(stack, scripts(), None, given.at_once))))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from telephony.events import Expectation, Expected
-from telephony.hearing.endpointing import PAUSES, digits_heard, pause_needed
+from telephony.hearing.endpointing import LAST_DIGIT_MS, PAUSES, digits_heard, pause_needed
 
 pytestmark = pytest.mark.unit
 
@@ -15,7 +15,8 @@ COMPLETE = [
     (Expected.OPEN, "那我应该交多少钱"), (Expected.OPEN, "晓得了"), (Expected.OPEN, "已经交了"), (Expected.OPEN, "谢谢啊"),
     (Expected.AMOUNT, "一万二千五百块"), (Expected.AMOUNT, "三千元左右"), (Expected.AMOUNT, "不知道"),
     (Expected.DATE, "十一月二十三号"), (Expected.DATE, "月底之前"), (Expected.DATE, "下个月"), (Expected.DATE, "下周五"),
-    (Expected.DIGITS, "我不知道"),
+    (Expected.DIGITS, "我不知道"), (Expected.OPEN, "在手机银行上交的"), (Expected.OPEN, "没了就这样"), (Expected.OPEN, "没有别的"),
+    (Expected.OPEN, "那我在哪里交"), (Expected.YES_NO, "是的是我"), (Expected.YES_NO, "是的事我"),
 ]  # fmt: skip
 UNFINISHED = [
     (Expected.OPEN, "我想问一下"), (Expected.OPEN, "然后"), (Expected.OPEN, "我没交是因为"), (Expected.OPEN, "就是"),
@@ -26,7 +27,8 @@ UNFINISHED = [
     (Expected.DIGITS, "你等一下"),
 ]  # fmt: skip
 USUAL = [
-    (Expected.OPEN, ""), (Expected.OPEN, "公司最近没有钱"), (Expected.AMOUNT, "一万二"), (Expected.AMOUNT, "两千五"),
+    (Expected.OPEN, ""), (Expected.OPEN, "公司最近没有钱"), (Expected.OPEN, "让会计看一下"), (Expected.OPEN, "是去年的"), (Expected.YES_NO, "第"),
+    (Expected.AMOUNT, "一万二"), (Expected.AMOUNT, "两千五"),
     (Expected.YES_NO, "我先问老板"), (Expected.DIGITS, ""), (Expected.DIGITS, "幺三八"), (Expected.DATE, "要问会计"),
 ]  # fmt: skip
 
@@ -49,7 +51,10 @@ def test_between_them_the_question_decides(kind: Expected, partial: str) -> None
 def test_a_number_is_over_when_it_has_its_digits() -> None:
     wanted = Expectation(Expected.DIGITS, digits=6)
     pauses = [pause_needed(wanted, "一二三四五六七"[:n]) for n in range(1, 8)]
-    assert pauses == [PAUSES[Expected.DIGITS].usual] * 5 + [PAUSES[Expected.DIGITS].complete] * 2
+    assert (
+        pauses
+        == [PAUSES[Expected.DIGITS].usual] * 4 + [LAST_DIGIT_MS] + [PAUSES[Expected.DIGITS].complete] * 2
+    )
     assert pause_needed(Expectation(Expected.DIGITS), "幺三八零零") == PAUSES[Expected.DIGITS].usual
 
 
@@ -72,5 +77,6 @@ def test_digits_are_counted_however_written(partial: str, count: int) -> None:
 def test_the_windows_are_those_of_the_question() -> None:
     assert 250 <= PAUSES[Expected.YES_NO].usual <= 300
     assert 700 <= PAUSES[Expected.DIGITS].usual <= 900
-    assert 450 <= PAUSES[Expected.OPEN].usual <= 500
+    assert 400 <= PAUSES[Expected.OPEN].usual <= 500
+    assert PAUSES[Expected.DIGITS].complete < LAST_DIGIT_MS < PAUSES[Expected.DIGITS].usual
     assert all(p.complete < p.usual < p.unfinished for p in PAUSES.values())

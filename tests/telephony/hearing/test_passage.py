@@ -53,7 +53,7 @@ def test_who_goes_on_soon_loses_no_sound_of_the_onset() -> None:
 def test_after_a_long_pause_time_is_kept() -> None:
     passage = Passage()
     given(passage, [0, REST_MS])
-    rested = list(range(REST_MS + 20, 800, 20))
+    rested = list(range(REST_MS + 20, SILENCE_MS + 400, 20))
     resumed = given(passage, [*rested, 0])[-1]
     assert resumed is not None
     assert len(resumed) + SILENCE_MS * 8 == 160 * (len(rested) + 1)

@@ -15,14 +15,15 @@ from typing import TypeVar
 import structlog
 
 from dialects.acoustic import ModelError, Models
+from dialects.digits_ear import DigitsAgain
 from dialects.ear import Ear
+from dialects.ears import EarMaker, digit_ear_maker, ear_maker
 from dialects.finishing import Expectation, finish
 from dialects.heard import Heard
 from dialects.lexicon import PACKS, read_table
 from dialects.nbest import Hypothesis
 from dialects.pack import DEFAULT, Pack
 from dialects.prior import Remembered
-from dialects.recogniser import EarMaker, ear_maker
 
 _log = structlog.get_logger("dialects.choice")
 T = TypeVar("T")
@@ -130,14 +131,18 @@ class MultiPackRecogniser:
         odds: Mapping[str, float],
         make_ear: EarMaker | None = None,
         workers: Executor | None = None,
+        make_digit_ear: EarMaker | None = None,
     ) -> None:
         """``odds`` from :func:`dialects.prior.prior`. With ``workers`` the second ear decodes in another thread.
+
+        With ears of one's own, digits are heard a second time only if there is one for them too.
 
         Raises:
             ModelError: not even Mandarin's model can be used.
         """
         self.choice = Choice(packs, dict(odds), {name: models.name_for(pack) for name, pack in packs.items()})
         self._make_ear = make_ear or ear_maker(models)
+        self._again = DigitsAgain(make_digit_ear if make_ear else digit_ear_maker(models))
         self._workers = workers
         self._ears: dict[str, Ear] = {}
         self._expected = Expectation()
@@ -158,6 +163,7 @@ class MultiPackRecogniser:
     def accept(self, pcm: bytes) -> None:
         """Take in more of the present utterance: 16 kHz mono, signed 16 bit, little endian."""
         self._begun = True
+        self._again.accept(pcm, self._expected.digits)
         first, *rest = self._playing()
         waiting = [self._start(partial(ear.accept, pcm)) for ear in rest]
         first.accept(pcm)
@@ -182,7 +188,8 @@ class MultiPackRecogniser:
                 pack, best = rival, heard[0]
         if best.text:
             self.choice.hear(best, pack)
-        result = finish(best, pack, self._expected)
+        digits = self._again.hear(self.choice.models[pack.name], best)
+        result = finish(best, pack, self._expected, digits=digits)
         self._begun = False
         self._settle()
         return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from dialects.align import kept
@@ -60,14 +60,25 @@ def repairer_for(pack: Pack) -> Repairer:
     return Repairer(Likeness(tables, pack.tones), pack.repair_below, (*pack.phrases, *pack.words))
 
 
-def finish(heard: Hypothesis, pack: Pack, expected: Expectation, repairer: Repairer | None = None) -> Heard:
+def finish(
+    heard: Hypothesis,
+    pack: Pack,
+    expected: Expectation,
+    repairer: Repairer | None = None,
+    digits: Hypothesis | None = None,
+) -> Heard:
     """The utterance as the dialogue gets it; ``words`` stay as they were heard.
 
+    ``digits`` is the same sound heard as nothing but digits; it counts where it has as many as were asked for.
     Where a certain number of digits was asked for and the likeliest text has another, the likeliest one that has it is
     taken: a choice among what was heard, which the dialogue reads back. Where yes or no was asked for, an alternative that
     says it and sounds like the likeliest text is taken.
     """
     repairer = repairer or repairer_for(pack)
+    if digits is not None:
+        counted = finish(digits, pack, expected, repairer)
+        if _count(counted.text) == expected.digits:
+            return replace(counted, raw=heard.text, words=heard.words, repaired=counted.text != heard.text)
     repaired = repairer.repair(heard.text, heard.signs, expected.phrases, heard.alternatives)
     texts = [restore(repaired.text, expected.kind)]
     if expected.digits is not None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from dialects.acoustic import Models
 from dialects.choice import Choice
 from dialects.ear import BYTES_PER_S
+from dialects.ears import EarMaker, ear_maker
 from dialects.finishing import Expectation, finish
 from dialects.heard import Heard
 from dialects.nbest import Hypothesis
 from dialects.pack import DEFAULT, Pack
-from dialects.recogniser import EarMaker, ear_maker
 
 UNKNOWN = -0.5
 """Log-odds of a pack with a model of its own where nothing at all is known of the speaker."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from telephony.call.commands import Book, CallHuman, Command, End, Exclude, Listen, SetAlarm, StopAlarm
@@ -52,11 +52,17 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Something asked: the words, the answer expected, and the keys that answer it."""
+    """Something asked: the words, the answer expected, the keys that answer it, and shorter words to ask it again."""
 
     text: str
     expectation: Expectation
     keys: str = ""
+    again: str = ""
+
+    @property
+    def shorter(self) -> Question:
+        """For those who have heard it in full."""
+        return replace(self, text=self.again) if self.again else self
 
 
 YES_NO = Expectation(Expected.YES_NO, ("是", "是的", "对", "不是", "不对"))
@@ -112,7 +118,7 @@ class Base:
         for name in before:
             self.say(name)
         if self.question is not None:
-            self.ask(self.question)
+            self.ask(self.question.shorter)
 
     def wait_in_silence(self) -> None:
         """The idle clock starts when the bot has stopped speaking."""
@@ -180,7 +186,7 @@ class Base:
         if self.question is None:
             return
         if self.question.keys:
-            self.floor.say(self.question.text, slow=self.slow)
+            self.floor.say(self.question.shorter.text, slow=self.slow)
             self.ask(Question(self.question.keys, self.question.expectation, self.question.keys))
         else:
             self.ask(self.question)

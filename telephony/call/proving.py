@@ -29,7 +29,8 @@ class Proving(Opening):
         self.understood()
         self.phase = Phase.PROVE
         self.said_digits = ""
-        self.ask(Question(self.words.say("verify_ask"), DIGITS, self.words.say("keys_digits")))
+        keys, again = self.words.say("keys_digits"), self.words.say("verify_again")
+        self.ask(Question(self.words.say("verify_ask"), DIGITS, keys, again))
 
     def prove_words(self, utterance: Utterance) -> None:
         """Words in answer to that."""

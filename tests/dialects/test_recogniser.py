@@ -47,6 +47,31 @@ def test_digits_are_asked_for_until_something_else_is() -> None:
     assert _hear(recogniser) == "幺二三四"
 
 
+def _again(freely: Alternatives, as_digits: Alternatives) -> PackRecogniser:
+    recogniser = PackRecogniser(
+        all_packs()["mandarin"], Models(), lambda name: ear(freely, freely), lambda name: ear(as_digits)
+    )
+    recogniser.expect("digits", digits=4)
+    return recogniser
+
+
+def test_digits_that_were_heard_as_words_are_heard_again_as_digits() -> None:
+    recogniser = _again([("甭 英 请 五", 107.0)], [("七 幺 九 五", 104.0)])
+    recogniser.accept(SOUND)
+    heard = recogniser.finish()
+    assert (heard.text, heard.raw, heard.repaired) == ("7195", "甭英请五", True)
+    recogniser.expect("open")
+    assert _hear(recogniser) == "甭英请五"
+
+
+def test_words_are_not_forced_into_digits() -> None:
+    assert _hear(_again([("我 不 知 道", 108.0)], [("五 六 七 零", 38.0)])) == "我不知道"
+
+
+def test_too_many_digits_are_no_answer() -> None:
+    assert _hear(_again([("请 九 七 六 七", 100.0)], [("七 九 七 六 七", 100.0)])) == "请9767"
+
+
 def test_the_number_of_digits_chooses_among_what_was_heard() -> None:
     recogniser = _recogniser([("幺 二 三", 3.0), ("幺 二 三 四", 2.5), ("幺 二 三 四 五", 2.4)])
     recogniser.expect("digits", digits=4)

@@ -35,7 +35,7 @@ bench-chat: train ## 对话性能表 · the chat bench table
 	$(PYTHON) -m tests.load.bench_chat
 
 bench-voice: train ## 电话性能表 · the telephone's bench table
-	$(PYTHON) -m tests.load.voice.bench_calls --write docs/figures.md
+	$(PYTHON) -m tests.load.voice.bench_calls --write docs/figures.md $(BENCH_ARGS)
 
 bench-kb: setup ## 知识库检索表 · the knowledge base's table
 	$(PYTHON) -m tests.load.bench_kb --write docs/figures.md

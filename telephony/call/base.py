@@ -65,7 +65,10 @@ class Question:
         return replace(self, text=self.again) if self.again else self
 
 
-YES_NO = Expectation(Expected.YES_NO, ("是", "是的", "对", "不是", "不对"))
+YES_NO = Expectation(
+    Expected.YES_NO,
+    ("是", "是的", "对", "对的", "好", "好的", "行", "嗯", "没错", "可以", "不是", "不对", "没有"),
+)
 OPEN = Expectation()
 UNSURE = 0.4
 """Readings below this are no readings (the threshold of ``config.yml``)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from telephony.call.base import OPEN, Phase, Question
+from telephony.call.base import OPEN, YES_NO, Phase, Question
 from telephony.call.commands import Ask
 from telephony.call.inputs import Choice, Reply
 from telephony.call.plain import is_no, is_yes
@@ -165,7 +165,7 @@ class Matter(Proving):
 def _expected(asks: str | None, choices: tuple[Choice, ...]) -> Expectation:
     phrases = tuple(choice.says for choice in choices)
     if asks in _YES_NO_SLOTS:
-        return Expectation(Expected.YES_NO, ("是的", "对", "确认", "不是", "不对", *phrases))
+        return Expectation(Expected.YES_NO, (*YES_NO.phrases, "确认", *phrases))
     if asks in _AMOUNT_SLOTS:
         return Expectation(Expected.AMOUNT, phrases)
     if asks in _DATE_SLOTS:

@@ -6,7 +6,7 @@ SHUILING := .venv/bin/shuiling
 TYPED := tax store kb actions chat gateway dialects telephony bot/parsing
 PYTEST_ARGS ?=
 
-.PHONY: help setup train serve test lint bench-nlu bench-kb bench-chat bench-voice clean models
+.PHONY: help setup train serve test lint bench-nlu bench-kb bench-chat bench-voice bench-accents clean models
 
 help: ## 列出所有命令 · list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,11 @@ bench-voice: train ## 电话性能表 · the telephone's bench table
 
 bench-kb: setup ## 知识库检索表 · the knowledge base's table
 	$(PYTHON) -m tests.load.bench_kb --write docs/figures.md
+
+bench-accents: train ## 口音实验表（需要训练环境）· what each step adds for accents (needs the training environment)
+	@scripts/training.sh
+	.venv-training/bin/python -m dialects.training.spoken_set .cache/training/spoken
+	$(PYTHON) -m tests.load.voice.accents .cache/training/spoken --write docs/figures.md
 
 models: setup ## 从头重建声学模型（数小时，6 GB 环境）· rebuild the acoustic models from nothing (hours)
 	@scripts/training.sh

@@ -161,7 +161,7 @@ def widths_table(rows: Sequence[Width]) -> str:
     """One row a number of calls at once."""
     head = (
         "Calls at once", "Calls in all", "Reply gap p50", "p95", "Barge-in p50", "p95", "Greeting p50", "p95",
-        "Worst pacing p99", "Product, cores", "Callers' side, cores", "Product, MB", "Longest stall", "Right outcome",
+        "Worst pacing p99", "Product, cores", "Callers' side, cores", "Product, MB", "Longest stall since start", "Right outcome",
     )  # fmt: skip
     return grid(
         head,

@@ -25,6 +25,7 @@ from sanic import Blueprint, Sanic, response
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
+from bot.action_schema import compile_once
 from bot.reload import watch
 from bot.turn import Watch, current, watched
 
@@ -89,6 +90,7 @@ class ShuilingChannel(InputChannel):
         """Build from ``credentials.yml``: ``token`` is required."""
         if not credentials or not credentials.get("token"):
             cls.raise_missing_credentials_exception()
+        compile_once()
         return cls(str(credentials["token"]))  # type: ignore[index]
 
     def __init__(self, token: str) -> None:

@@ -20,7 +20,9 @@ def test_what_is_written_can_be_measured(tmp_path: Path, monkeypatch: pytest.Mon
 
     tone = (8000 * np.sin(np.arange(16_000) / 10)).astype(np.int16)
 
-    def voiced(kind: str, lines: list[str], voice: str, accent: str, strength: float) -> list[speech.Utterance]:
+    def voiced(
+        kind: str, lines: list[str], voice: str, accent: str, strength: float
+    ) -> list[speech.Utterance]:
         return [speech.Utterance(line, tone, ()) for line in lines[1:]]
 
     monkeypatch.setattr(spoken_set, "voiced", voiced)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import re
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -215,6 +216,8 @@ def main() -> None:
     parser.add_argument("--no-outcomes", action="store_true", help="leave out the run of all scripts")
     parser.add_argument("--at-once", type=int, default=8, help="calls at once in the run of all scripts")
     given = parser.parse_args()
+    # Whoever stops the bench stops the product with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with data_folder() as folder, Stack(folder, {"SHUILING_TELEPHONE": "true"}) as stack:
         asyncio.run(play(stack, scripts(TALKS[:2]), 2, 2))
         rows = []

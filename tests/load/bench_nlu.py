@@ -293,6 +293,11 @@ def main() -> None:
         nargs="*",
         help="only these classifiers, by the names of the table: the others are left out",
     )
+    parser.add_argument(
+        "--measure-only",
+        action="store_true",
+        help="measure and keep the rows of --learners, shipped ones only if named; print no table",
+    )
     given = parser.parse_args()
     lines, held_out = learned(), evaluated("holdout")
     shared_vectors().remember = _REMEMBERED
@@ -302,7 +307,8 @@ def main() -> None:
         others = [v for v in variants(given.epochs) if v.learner != "DIET" or v.features in wanted]
         plan += [shipped(robust=False), *others]
     if given.learners:
-        plan = [variant for variant in plan if variant.learner in (SHIPPED, *given.learners)]
+        named = {*given.learners} if given.measure_only else {SHIPPED, *given.learners}
+        plan = [variant for variant in plan if variant.learner in named]
     rows: list[Row] = []
     began = time.monotonic()
     for variant in plan:
@@ -322,6 +328,8 @@ def main() -> None:
             file=sys.stderr,
             flush=True,
         )
+    if given.measure_only:
+        return
     machine = (
         f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC, {platform.machine()}, {os.cpu_count()} cores, "
         f"{len(lines)} training lines, {sum(map(len, held_out.values()))} hold-out lines; "

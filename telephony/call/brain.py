@@ -22,7 +22,7 @@ from telephony.call.inputs import (
     VoiceFailed,
 )
 from telephony.call.matter import Matter
-from telephony.call.plain import interrupts, is_listening, is_no, is_yes
+from telephony.call.plain import interrupts, is_despair, is_listening, is_no, is_yes
 from telephony.call.words import Words
 from telephony.events import (
     Expected,
@@ -143,6 +143,9 @@ class Brain(Matter):
 
     def _utterance(self, utterance: Utterance) -> None:
         if self.phase in (Phase.MACHINE, Phase.OPENING):
+            return
+        if is_despair(utterance.text) and self.ending[1] != "distress":
+            self.in_despair(utterance.text)
             return
         if self.phase is Phase.CLOSING:
             self._words_at_the_end(utterance)

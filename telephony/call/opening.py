@@ -102,13 +102,19 @@ class Opening(Base, ABC):
             self.understood()
             self._to_human("complaint" if intent == "complain" else "asked", text)
         elif intent == "distress":
-            self.out.append(CallHuman("distress", text))
-            self.close(Outcome.HUMAN, "distress", note="distress")
+            self.in_despair(text)
         elif intent == "goodbye":
             self.close(Outcome.NOT_VERIFIED, "closing_unverified", note="goodbye")
         else:
             return False
         return True
+
+    def in_despair(self, text: str) -> None:
+        """Nothing else counts any more: a human is told, and the caller where help is."""
+        self.person_spoke = True
+        self.floor.hush()
+        self.out.append(CallHuman("distress", text))
+        self.close(Outcome.HUMAN, "distress", note="distress")
 
     def _answer_and_ask_again(self, intent: str) -> None:
         self.understood()

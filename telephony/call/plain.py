@@ -23,6 +23,9 @@ _LISTENING = frozenset((
     "嗯", "好", "对", "哦", "噢", "喔", "啊", "是", "行", "唔", "诶", "欸", "哎", "呃", "额", "昂", "喂", "嗯嗯", "好好", "对对",
     "是是", "哦哦", "好的", "对的", "是的", "行行", "嗯好", "哦好",
 ))  # fmt: skip
+_DESPAIR = re.compile(
+    r"不想活|活不下去|活着没意思|不如死了|死了算了|去死了算|想死|自杀|轻生|跳楼|跳河|喝农药|寻短见|唔想活|冇得活|想唔开|想不开"
+)
 _NOT_HAN = re.compile(r"[^\u4e00-\u9fff0-9A-Za-z]")
 _ANY_DIGIT = re.compile(f"[{''.join(READ_OUT)}]")
 _ROW = re.compile(rf"{_ANY_DIGIT.pattern}(?:[，,、 ]?{_ANY_DIGIT.pattern})+")
@@ -42,6 +45,11 @@ def is_yes(text: str) -> bool:
 def is_no(text: str) -> bool:
     """A plain no: 不是, 不用, 没有了."""
     return bare(text) in _NO or _NOT_HAN.sub("", text) in _NO
+
+
+def is_despair(text: str) -> bool:
+    """Words of somebody who may harm themselves; whatever the call is about, they come first."""
+    return _DESPAIR.search(text) is not None
 
 
 def is_listening(text: str) -> bool:

@@ -21,6 +21,7 @@ from telephony.hearing.gate import Gate, GateRules
 from telephony.hearing.jitter import Jitter, Piece
 from telephony.hearing.machine import MachineDetector
 from telephony.hearing.passage import Passage
+from telephony.hearing.rumble import HighPass
 
 RULES = GateRules()
 RULES_OVER_BOT = replace(RULES, on=0.6, open_ms=120, open_within_ms=250)
@@ -49,6 +50,7 @@ class Ear:
         self._machine = MachineDetector()
         self._expectation = Expectation()
         self._passage = Passage()
+        self._high_pass = HighPass()
         self._partial = ""
         self._now_ms = 0
         self._closed = False
@@ -91,7 +93,8 @@ class Ear:
 
     async def _hear(self, piece: Piece) -> list[HeardEvent]:
         events: list[HeardEvent] = []
-        samples = mulaw.decode(piece.mulaw)
+        line = mulaw.decode(piece.mulaw)
+        samples = self._high_pass.feed(line)
         was_open = self._gate.open
         self._gate.feed(piece.at_ms, samples)
         self._now_ms = piece.ends_ms
@@ -107,7 +110,7 @@ class Ear:
         if self._gate.open and not was_open:
             events.append(SpeechBegan(round(self._gate.began_ms)))
             self._decoder.add(self._passage.begin(self._now_ms - self._gate.began_ms))
-        events += self._machine.hear(piece.at_ms, samples, self._gate.voiced)
+        events += self._machine.hear(piece.at_ms, line, self._gate.voiced)
         if self._gate.open:
             if pause >= pause_needed(self._expectation, self._decoder.partial):
                 events += await self._end()

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from telephony.events import RATE
 
-PRE_ROLL_MS = 300
-"""So much before the first voiced window belongs to an utterance: soft beginnings are no voice yet."""
+PRE_ROLL_MS = 120
+"""So much before the first voiced window belongs to an utterance: soft beginnings are no voice yet. More of it would be the
+room, of which the recogniser makes words."""
 REST_MS = 80
 """After so long without voice the room is faded out."""
 SILENCE_MS = 700

@@ -374,6 +374,21 @@ def test_zero_pressed_while_an_answer_is_awaited_is_obeyed_after_it() -> None:
     assert talk.asked == ["我欠了多少", "转人工"]
 
 
+@pytest.mark.parametrize("before", ["打错了", "别再打了", "再见"])
+def test_despair_is_heard_even_while_the_call_is_being_ended(before: str) -> None:
+    readings = {"别再打了": Reading("opt_out", 0.99), "再见": Reading("goodbye", 0.9)}
+    talk = Talk(readings=readings).answer().say(before).speak("我真的不想活了")
+    assert talk.humans == ["distress"]
+    assert any("12356" in text for text in talk.said)
+    talk.wait(60_000)
+    assert talk.ended is not None and talk.ended.outcome is Outcome.HUMAN
+
+
+def test_despair_needs_no_reading() -> None:
+    talk = proven(Talk()).say("店关了我活不下去了")
+    assert talk.humans == ["distress"] and talk.asked == []
+
+
 def test_star_repeats_slowly() -> None:
     talk = Talk().answer().hear_out().press("*")
     assert any("慢一点" in text for text in talk.said)

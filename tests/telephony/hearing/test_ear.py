@@ -47,8 +47,9 @@ async def test_an_utterance_passes_through_all_stages() -> None:
     texts = [event.text for event in partials if isinstance(event, Partial)]
     assert len(texts) >= 4 and texts == sorted(texts, key=len) and "你好我知道了".startswith(texts[0])
     assert isinstance(last, Utterance)
-    assert (last.text, last.pack, last.began_ms, last.ended_ms) == ("你好我知道了", "mandarin", 1000, 2160)
-    assert last.decided_ms - last.ended_ms == PAUSES[Expected.OPEN].complete + 10
+    assert (last.text, last.pack, last.began_ms) == ("你好我知道了", "mandarin", 1000)
+    assert abs(last.ended_ms - 2160) <= 10
+    assert 0 <= last.decided_ms - last.ended_ms - PAUSES[Expected.OPEN].complete <= 20
 
 
 async def test_the_recogniser_gets_the_speech_with_a_little_before_and_silence_after() -> None:

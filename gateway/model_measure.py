@@ -64,16 +64,21 @@ def read_with(archive: Path, sets: Mapping[str, Sequence[Example]]) -> dict[str,
         MeasureError: it cannot be loaded, or ended early.
     """
     lines = [line for found in sets.values() for line in found]
-    done = subprocess.run(
-        [str(RASA_VENV / "bin" / "python"), "-m", "bot.understand", "--model", str(archive.resolve())],
-        cwd=ROOT,
-        env=base_environment(),
-        input="".join(f"{line.text}\n" for line in lines),
-        capture_output=True,
-        text=True,
-        timeout=_TIMEOUT_S,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [str(RASA_VENV / "bin" / "python"), "-m", "bot.understand", "--model", str(archive.resolve())],
+            cwd=ROOT,
+            env=base_environment(),
+            input="".join(f"{line.text}\n" for line in lines),
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise MeasureError(
+            f"模型 {archive.name} 在 {_TIMEOUT_S // 60} 分钟里没有读完测评语句。请等机器空一些再试。"
+        ) from None
     answers = done.stdout.splitlines()
     if done.returncode != 0 or len(answers) != len(lines):
         last = done.stderr.strip().splitlines()[-1:] or ["没有输出"]

@@ -12,6 +12,8 @@ from dialects.align import distance
 from dialects.pack import DEFAULT
 from dialects.restore import restore
 from dialects.transcribing import Transcript
+from gateway.examples import Example
+from gateway.model_measure import read_with
 
 MANIFEST = "manifest.jsonl"
 _SIGNS = re.compile(r"[\W_]")
@@ -119,6 +121,18 @@ def figures(
             )
         )
     return rows
+
+
+def intents_right(archive: Path, outcomes: Sequence[Outcome]) -> list[bool]:
+    """Whether the model in ``archive`` reads in what was heard the intent of the label; nothing heard is read as 嗯.
+
+    Raises:
+        MeasureError: as :func:`gateway.model_measure.read_with`.
+    """
+    lines = [
+        Example(each.heard.text or "嗯", each.recording.intent, str(each.recording.file)) for each in outcomes
+    ]
+    return [read.right for read in read_with(archive, {"heard": lines})["heard"]]
 
 
 def as_json(rows: Sequence[Figures], outcomes: Sequence[Outcome]) -> Mapping[str, object]:

@@ -19,10 +19,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Real calls take as long as people talk, so they must not come last; and a second telephone at the same time would
     only make both of them late.
     """
-    for item in items:
-        real = TELEPHONE in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group(TELEPHONE if real else item.nodeid.partition("::")[0]))
-    items.sort(key=lambda item: TELEPHONE not in getattr(item, "fixturenames", ()))
+    real = [item for item in items if TELEPHONE in getattr(item, "fixturenames", ())]
+    others = [item for item in items if TELEPHONE not in getattr(item, "fixturenames", ())]
+    for item in real:
+        item.add_marker(pytest.mark.xdist_group(TELEPHONE))
+    for item in others:
+        item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    items[:] = real + others
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Writes the evaluation set as recordings of the telephone: ``python -m dialects.training.spoken_set FOLDER``.
 
-One folder for standard speech and one for each accent and strength of :mod:`accent_eval`, each of 8 kHz µ-law WAV files
-with the ``manifest.jsonl`` that ``shuiling dialect eval`` reads. What was spoken before is taken from the cache.
+One folder for standard speech and one for each accent and strength of :mod:`accent_eval`, each of 8 kHz WAV files, as µ-law
+leaves the sound, with the ``manifest.jsonl`` that ``shuiling dialect eval`` reads. What was spoken before is taken from the cache.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from dialects.evalset import HOLD_OUT, Utterance, read_set
 from dialects.training.accent_eval import MEASURED, STRENGTHS
-from dialects.training.augment import resample_poly
+from dialects.training.augment import mulaw, resample_poly
 from dialects.training.bench import SEEN, UNSEEN, voiced
 from dialects.training.phones import syllables
 
@@ -30,7 +30,8 @@ def write(
     rows = []
     for number, said in enumerate(voiced(kind, [line.text for line in lines], voice, accent, strength)):
         file = folder / f"{number:04}.wav"
-        samples = np.clip(resample_poly(said.audio.astype(np.float64), 1, 2), -32768, 32767).astype("<i2")
+        line = mulaw(np.clip(resample_poly(said.audio / 32768, 1, 2), -1, 1))
+        samples = np.clip(line * 32768, -32768, 32767).astype("<i2")
         with wave.open(str(file), "wb") as sound:
             sound.setnchannels(1)
             sound.setsampwidth(2)

@@ -240,17 +240,14 @@ def _transcript(file: Path, packs: dict[str, Pack], models: Models) -> Transcrip
 
 def _intents_right(outcomes: Sequence[Outcome]) -> list[bool]:
     from gateway.cli.understand import model_in_use, newest_model
-    from gateway.examples import Example
-    from gateway.model_measure import MeasureError, read_with
+    from gateway.dialect_measure import intents_right
+    from gateway.model_measure import MeasureError
 
     settings = load_settings()
     archive = model_in_use(settings) or newest_model(settings.models_dir)
     if archive is None:
         raise MeasureError("还没有训练好的语义模型，请先运行 make setup，或去掉 --intents。")
-    lines = [
-        Example(each.heard.text or "嗯", each.recording.intent, str(each.recording.file)) for each in outcomes
-    ]
-    return [read.right for read in read_with(archive, {"heard": lines})["heard"]]
+    return intents_right(archive, outcomes)
 
 
 def _described(pack: Pack, models: Models) -> dict[str, object]:

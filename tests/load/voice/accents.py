@@ -8,7 +8,7 @@ model in use; "said" is what it reads in what was really said. No figure makes i
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +17,7 @@ from dialects.pack import DEFAULT, Pack, all_packs
 from dialects.transcribing import Transcript, no_idea, transcribe
 from gateway.cli import load_settings
 from gateway.cli.understand import model_in_use, newest_model
-from gateway.dialect_measure import Outcome, Recording, figures, read_manifest
-from gateway.examples import Example
-from gateway.model_measure import read_with
+from gateway.dialect_measure import Outcome, Recording, figures, intents_right, read_manifest
 from gateway.sound_files import read_wav, utterances
 from tests.load.document import grid, write_block
 from tests.load.machine import describe
@@ -57,12 +55,6 @@ def steps(packs: Mapping[str, Pack], models: Models, accent: str) -> dict[str, H
     if packs[accent].model != DEFAULT:
         found[OWN] = lambda recording: heard(recording, packs[accent])
     return found
-
-
-def intents_right(archive: Path, outcomes: Sequence[Outcome]) -> list[bool]:
-    """Whether Rasa reads the intent of the label in what was heard."""
-    lines = [Example(each.heard.text or "嗯", each.recording.intent, "") for each in outcomes]
-    return [read.right for read in read_with(archive, {"heard": lines})["heard"]]
 
 
 def rows(folder: Path, archive: Path) -> list[tuple[str, ...]]:

@@ -6,9 +6,10 @@ import re
 
 from actions.core import Button, Context, Reply
 from actions.doubts import note
-from actions.handoff import Reason, hand_off
+from actions.handoff import hand_off
 from actions.quoting import LAST_ARTICLE, article_for, quote
 from actions.screening import Screened
+from handoff.reasons import Reason
 from kb.followup import leans
 
 _WANTS_MORE = re.compile(r"详细|具体(说|讲)|全文|依据")

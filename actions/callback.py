@@ -12,9 +12,9 @@ from sqlalchemy import select
 from actions.cases import emptied, open_case
 from actions.core import Capability, Context, Reply
 from actions.forms import Filled, JourneyForm, Reading, Step, Wrong, begin
-from actions.handoff import OFFICE_HOURS, seat_day, staffed
 from actions.phrases import day
 from actions.values import first_date, said_impossible_date
+from handoff.office import Hours, hours, seat_day
 from store.models import CaseKind, Secret
 
 CALLBACK_FORM, CALLBACK_SLOTS = "callback_form", ("callback_phone", "callback_time", "callback_at")
@@ -33,7 +33,7 @@ class StartCallback(Capability):
             preset["callback_phone"] = phone
         elif ctx.turn.phone and await ctx.who() is not None:
             preset["callback_phone"] = "registered"
-        at = wanted_time(ctx)
+        at = wanted_time(ctx, await hours(ctx.session))
         if at is not None and not isinstance(at, str):
             preset |= {"callback_time": in_words(at, ctx.today), "callback_at": at.isoformat()}
         submit = ("action_callback_submit", CALLBACK_SLOTS)
@@ -63,7 +63,7 @@ def in_words(at: datetime, today: date) -> str:
     return f"{day(at.date(), today)}{half}{hour}点{f'{at.minute}分' if at.minute else ''}"
 
 
-def wanted_time(ctx: Context) -> datetime | str | None:
+def wanted_time(ctx: Context, opening: Hours) -> datetime | str | None:
     """The instant asked for, the reason it cannot be, or ``None`` when none was said."""
     said_day = first_date(ctx.turn)
     said_time = ctx.turn.first("time")
@@ -84,7 +84,7 @@ def wanted_time(ctx: Context) -> datetime | str | None:
     if clock is None:
         clock = time(14) if "下午" in text else time(9)
         if said_day is None and not re.search(r"上午|下午", text):
-            return next_staffed(ctx.now)
+            return next_staffed(ctx.now, opening)
     at = datetime.combine(on, clock, tzinfo=ctx.now.tzinfo)
     if at <= ctx.now:
         if said_day is None:
@@ -93,19 +93,19 @@ def wanted_time(ctx: Context) -> datetime | str | None:
             return "这个时间已经过去了，请说一个以后的时间。"
     if not seat_day(at.date()):
         return f"{day(at.date(), ctx.today)}是休息日，没有坐席。请说一个工作日。"
-    if not any(start <= at.time() < end for start, end in OFFICE_HOURS):
-        return "坐席上班时间是工作日9点到12点、14点到18点，请在这里面选一个时间。"
+    if not opening.staffed(at):
+        return f"坐席上班时间是{opening.in_words()}，请在这里面选一个时间。"
     if at.date() - ctx.today > timedelta(days=31):
         return "请选一个月以内的时间。"
     return at
 
 
-def next_staffed(now: datetime) -> datetime:
+def next_staffed(now: datetime, opening: Hours) -> datetime:
     """The next half hour at which seats are staffed."""
     at = (now + timedelta(minutes=30)).replace(second=0, microsecond=0)
     at = at.replace(minute=0 if at.minute < 30 else 30)
     for _ in range(48 * 15):
-        if staffed(at):
+        if opening.staffed(at):
             return at
         at += timedelta(minutes=30)
     return at
@@ -136,13 +136,13 @@ class CallbackForm(JourneyForm):
                 return Wrong("这个手机号的位数不对，手机号是11位，请您对一下。")
             return None
         slots: dict[str, Any] = {"callback_phone": phone}
-        at = wanted_time(ctx)
+        at = wanted_time(ctx, await hours(ctx.session))
         if isinstance(at, datetime):
             slots |= {"callback_time": in_words(at, ctx.today), "callback_at": at.isoformat()}
         return Filled(slots)
 
     async def _time(self, ctx: Context) -> Reading:
-        at = wanted_time(ctx)
+        at = wanted_time(ctx, await hours(ctx.session))
         if isinstance(at, str):
             return Wrong(at)
         if at is None:

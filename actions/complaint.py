@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from actions.cases import MAX_STATEMENT, emptied, open_case, statement_into
 from actions.core import Button, Capability, Context, Reply
 from actions.forms import JourneyForm, Step, begin
-from actions.handoff import Reason, open_ticket, queue_words
+from actions.handoff import open_ticket, queue_words
+from handoff.reasons import Reason
 from store.models import CaseKind
 
 COMPLAINT_FORM, COMPLAINT_SLOTS = "complaint_form", ("complaint_statement",)

@@ -14,10 +14,11 @@ from actions.deferral_rules import DEFERRAL_FORM, DEFERRAL_SLOTS, applicable, re
 from actions.facts import BillFact
 from actions.forms import Filled, JourneyForm, Reading, Step, begin
 from actions.gate import require_proof
-from actions.handoff import Reason, hand_off, open_ticket, queue_words
+from actions.handoff import hand_off, open_ticket, queue_words
 from actions.phrases import bill_name, day, yuan
 from actions.quoting import article_for, quote
 from actions.screening import Screened
+from handoff.reasons import Reason
 from store import audit
 from store.debts import debts_of
 from store.models import DeferralApplication

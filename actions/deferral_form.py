@@ -18,9 +18,10 @@ from actions.deferral_rules import DEFERRAL_FORM, DEFERRAL_SLOTS, applicable, en
 from actions.facts import BillFact, MoneyTestFact
 from actions.forms import Filled, JourneyForm, Reading, Step, Stop, Wrong, looks_like_question
 from actions.gate import require_proof
-from actions.handoff import Reason, hand_off
+from actions.handoff import hand_off
 from actions.phrases import bill_name, day, yuan
 from actions.values import first_amount
+from handoff.reasons import Reason
 from store import audit
 from store.debts import Debt, debts_of
 from store.models import DeferralApplication, DeferralMaterial

@@ -8,8 +8,9 @@ from actions.cases import emptied, open_case, statement_into
 from actions.core import Button, Capability, Context, Reply
 from actions.forms import JourneyForm, Step, begin
 from actions.gate import require_proof
-from actions.handoff import Reason, open_ticket, queue_words
+from actions.handoff import open_ticket, queue_words
 from actions.screening import claims_fault
+from handoff.reasons import Reason
 from store.debts import Debt, debts_of
 from store.models import CaseKind
 

@@ -16,7 +16,8 @@ from typing import Any, ClassVar
 from rasa_sdk.events import ActionExecutionRejected, ActiveLoop, FollowupAction, SlotSet
 
 from actions.core import Bubble, Button, Capability, Context, Event, Reply, Turn
-from actions.handoff import Reason, hand_off
+from actions.handoff import hand_off
+from handoff.reasons import Reason
 
 FORM_MISSES = "form_misses"
 REQUESTED = "requested_slot"

@@ -13,10 +13,11 @@ from rasa_sdk.events import SlotSet
 from actions.core import Bubble, Button, Context, Reply, Turn
 from actions.facts import BillFact, ExampleFact, Fact, SumFact
 from actions.gate import require_proof
-from actions.handoff import Reason, open_ticket, queue_words
+from actions.handoff import open_ticket, queue_words
 from actions.phrases import bill_name, day, yuan
 from actions.screening import Screened
 from actions.values import as_date, first_amount, first_date
+from handoff.reasons import Reason
 from store.debts import Debt, debts_of
 from store.models import BillStatus
 from tax.late_fee import LateFeeQuery, LateFeeResult, compute

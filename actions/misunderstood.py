@@ -6,11 +6,12 @@ from rasa_sdk.events import FollowupAction, SlotSet
 from sqlalchemy import update
 
 from actions.core import Context, Reply
-from actions.handoff import Reason, hand_off
+from actions.handoff import hand_off
 from actions.quoting import STRONG, find, strongest
 from actions.readings import OFFERED, buttons, likely, question
 from actions.screening import Screened
 from actions.talk import MENU, quiet
+from handoff.reasons import Reason
 from store.models import Conversation
 
 ASK_TO_REPEAT = 2

@@ -8,7 +8,8 @@ from rasa_sdk.events import SlotSet
 
 from actions.core import Bubble, Button, Context, Reply
 from actions.facts import ArticleFact
-from actions.handoff import Reason, open_ticket, queue_words
+from actions.handoff import open_ticket, queue_words
+from handoff.reasons import Reason
 from kb.followup import leans
 from kb.model import Article
 from kb.search import SearchResult

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from actions.core import Capability, Context, Reply, Turn
-from actions.handoff import Reason, hand_off
+from actions.handoff import hand_off
 from actions.quoting import quote
+from handoff.reasons import Reason
 
 _CRIMINAL = re.compile(r"坐牢|判刑|刑事|犯罪|逃税罪|抓(我|人|进去)|蹲|拘留|逮捕")
 _ALREADY_TAKEN = re.compile(

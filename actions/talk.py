@@ -14,9 +14,10 @@ from actions.core import Bubble, Button, Capability, Context, Reply
 from actions.facts import StoredFact
 from actions.forms import SURE, leave
 from actions.gate import PENDING, begin_verification
-from actions.handoff import Reason, hand_off
+from actions.handoff import hand_off
 from actions.quoting import article_for, quote
 from actions.values import first_date
+from handoff.reasons import Reason
 from store import audit
 from store.identity import revoke
 from store.models import ContactExclusion, Conversation, Message

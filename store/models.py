@@ -11,53 +11,30 @@ import uuid
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
-    Date,
-    DateTime,
     Float,
     ForeignKey,
     Identity,
     Index,
     Integer,
-    LargeBinary,
-    Numeric,
     String,
     Text,
     UniqueConstraint,
     func,
 )
 from sqlalchemy import text as sql_text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-Money = Numeric(15, 2)
-
-
-class Base(DeclarativeBase):
-    """Root of every table."""
-
-    type_annotation_map: ClassVar[dict[Any, Any]] = {
-        Decimal: Money,
-        date: Date,
-        datetime: DateTime(timezone=True),
-        uuid.UUID: UUID(as_uuid=True),
-        dict[str, Any]: JSONB,
-        bytes: LargeBinary,
-        str: Text,
-    }
-
-
-def _id() -> Mapped[uuid.UUID]:
-    return mapped_column(primary_key=True, default=uuid.uuid4)
-
-
-def _now() -> Mapped[datetime]:
-    return mapped_column(server_default=func.now())
+# The tables of the handoff are named by foreign keys here, so they have to be known wherever these are.
+from store import handoff_models as handoff_models
+from store.base import Base as Base
+from store.base import id_column, now_column
 
 
 class TaxpayerKind(StrEnum):
@@ -82,6 +59,7 @@ class Owner(StrEnum):
 
     BOT = "bot"
     QUEUE = "queue"
+    """Waiting for a human; the bot keeps answering meanwhile."""
     AGENT = "agent"
     CLOSED = "closed"
 
@@ -111,7 +89,7 @@ class Taxpayer(Base):
 
     __tablename__ = "taxpayer"
 
-    id: Mapped[uuid.UUID] = _id()
+    id: Mapped[uuid.UUID] = id_column()
     kind: Mapped[TaxpayerKind] = mapped_column(String(20))
     name: Mapped[str]
     region: Mapped[str] = mapped_column(String(40), index=True)
@@ -121,7 +99,7 @@ class Taxpayer(Base):
     identifier_mask: Mapped[str]
     fictional: Mapped[bool] = mapped_column(Boolean, default=False, server_default=sql_text("false"))
     pack: Mapped[str | None] = mapped_column(String(20))
-    created_at: Mapped[datetime] = _now()
+    created_at: Mapped[datetime] = now_column()
 
     contacts: Mapped[list[Contact]] = relationship(back_populates="taxpayer", order_by="Contact.created_at")
     bills: Mapped[list[Bill]] = relationship(back_populates="taxpayer", order_by="Bill.due_date")
@@ -134,7 +112,7 @@ class Contact(Base):
 
     __tablename__ = "contact"
 
-    id: Mapped[uuid.UUID] = _id()
+    id: Mapped[uuid.UUID] = id_column()
     taxpayer_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("taxpayer.id"), index=True)
     role: Mapped[str] = mapped_column(String(20))
     name: Mapped[str]
@@ -142,7 +120,7 @@ class Contact(Base):
     phone_hash: Mapped[bytes] = mapped_column(index=True)
     phone_mask: Mapped[str]
     is_primary: Mapped[bool] = mapped_column(Boolean, default=True)
-    created_at: Mapped[datetime] = _now()
+    created_at: Mapped[datetime] = now_column()
 
     taxpayer: Mapped[Taxpayer] = relationship(back_populates="contacts")
 
@@ -157,7 +135,7 @@ class Bill(Base):
 
     __tablename__ = "bill"
 
-    id: Mapped[uuid.UUID] = _id()
+    id: Mapped[uuid.UUID] = id_column()
     bill_no: Mapped[str] = mapped_column(unique=True)
     taxpayer_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("taxpayer.id"), index=True)
     tax_type: Mapped[str]
@@ -167,7 +145,7 @@ class Bill(Base):
     nominal_due: Mapped[date | None]
     status: Mapped[BillStatus] = mapped_column(String(20), default=BillStatus.OPEN, server_default="open")
     authority_fault: Mapped[bool] = mapped_column(Boolean, default=False, server_default=sql_text("false"))
-    created_at: Mapped[datetime] = _now()
+    created_at: Mapped[datetime] = now_column()
 
     taxpayer: Mapped[Taxpayer] = relationship(back_populates="bills")
     payments: Mapped[list[Payment]] = relationship(back_populates="bill", order_by="Payment.paid_on")
@@ -184,14 +162,14 @@ class Payment(Base):
 
     __tablename__ = "payment"
 
-    id: Mapped[uuid.UUID] = _id()
+    id: Mapped[uuid.UUID] = id_column()
     payment_no: Mapped[str] = mapped_column(unique=True)
     bill_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("bill.id"), index=True)
     paid_on: Mapped[date]
     amount: Mapped[Decimal]
     kind: Mapped[str] = mapped_column(String(10), default="tax", server_default="tax")
     channel: Mapped[str] = mapped_column(String(40))
-    created_at: Mapped[datetime] = _now()
+    created_at: Mapped[datetime] = now_column()
 
     bill: Mapped[Bill] = relationship(back_populates="payments")
 
@@ -206,7 +184,7 @@ class DeferralApplication(Base):
 
     __tablename__ = "deferral_application"
 
-    id: Mapped[uuid.UUID] = _id()
+    id: Mapped[uuid.UUID] = id_column()
     number: Mapped[str] = mapped_column(unique=True)
     taxpayer_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("taxpayer.id"), index=True)
     bill_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("bill.id"), index=True)
@@ -225,7 +203,12 @@ class DeferralApplication(Base):
     decided_at: Mapped[datetime | None]
     approved_until: Mapped[date | None]
     decision_note: Mapped[str | None]
-    created_at: Mapped[datetime] = _now()
+    accepted_at: Mapped[datetime | None]
+    more_wanted: Mapped[str | None]
+    """What the officer asked the applicant to add; ``None`` when nothing is missing."""
+    more_wanted_at: Mapped[datetime | None]
+    officer_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("staff.id"))
+    created_at: Mapped[datetime] = now_column()
 
     taxpayer: Mapped[Taxpayer] = relationship()
     bill: Mapped[Bill] = relationship(back_populates="deferrals")
@@ -252,7 +235,7 @@ class DeferralMaterial(Base):
 
     __tablename__ = "deferral_material"
 
-    id: Mapped[uuid.UUID] = _id()
+    id: Mapped[uuid.UUID] = id_column()
     application_id: Mapped[uuid.UUID | None] = mapped_column(
         ForeignKey("deferral_application.id"), index=True
     )
@@ -261,7 +244,7 @@ class DeferralMaterial(Base):
     content_type: Mapped[str] = mapped_column(String(80))
     size: Mapped[int] = mapped_column(Integer)
     sha256: Mapped[str] = mapped_column(String(64))
-    created_at: Mapped[datetime] = _now()
+    created_at: Mapped[datetime] = now_column()
 
     application: Mapped[DeferralApplication | None] = relationship(back_populates="materials")
 
@@ -269,24 +252,31 @@ class DeferralMaterial(Base):
 
 
 class Conversation(Base):
-    """One thread with one taxpayer on one channel."""
+    """One thread with one taxpayer on one channel; ``agent_id`` says who owns it while ``owner`` is ``agent``.
+
+    ``taxpayer_read_id`` and ``agent_read_id``: the newest message each side has had before their eyes.
+    """
 
     __tablename__ = "conversation"
 
-    id: Mapped[uuid.UUID] = _id()
+    id: Mapped[uuid.UUID] = id_column()
     channel: Mapped[str] = mapped_column(String(20))
     external_id: Mapped[str | None]
     session_hash: Mapped[bytes | None] = mapped_column(unique=True)
     owner: Mapped[Owner] = mapped_column(String(10), default=Owner.BOT, server_default="bot")
+    agent_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("staff.id"), index=True)
+    taxpayer_read_id: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    agent_read_id: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     taxpayer_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("taxpayer.id"), index=True)
     misunderstandings: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     collection_stopped: Mapped[bool] = mapped_column(Boolean, default=False, server_default=sql_text("false"))
-    created_at: Mapped[datetime] = _now()
-    last_message_at: Mapped[datetime] = _now()
+    created_at: Mapped[datetime] = now_column()
+    last_message_at: Mapped[datetime] = now_column()
 
     __table_args__ = (
         UniqueConstraint("channel", "external_id"),
         CheckConstraint("owner in ('bot','queue','agent','closed')", name="owner_known"),
+        CheckConstraint("(owner = 'agent') = (agent_id is not null)", name="one_owner"),
     )
 
 
@@ -303,7 +293,7 @@ class Message(Base):
     payload: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=sql_text("'{}'::jsonb"))
     state: Mapped[MessageState] = mapped_column(String(10), default=MessageState.ANSWERED)
     reply_to: Mapped[int | None] = mapped_column(ForeignKey("message.id"))
-    created_at: Mapped[datetime] = _now()
+    created_at: Mapped[datetime] = now_column()
 
     __table_args__ = (
         UniqueConstraint("conversation_id", "client_id"),
@@ -319,13 +309,13 @@ class Secret(Base):
 
     __tablename__ = "secret"
 
-    id: Mapped[uuid.UUID] = _id()
+    id: Mapped[uuid.UUID] = id_column()
     conversation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("conversation.id"))
     placeholder: Mapped[str] = mapped_column(String(20))
     kind: Mapped[str] = mapped_column(String(20))
     value_enc: Mapped[bytes]
     value_mask: Mapped[str]
-    created_at: Mapped[datetime] = _now()
+    created_at: Mapped[datetime] = now_column()
 
     __table_args__ = (UniqueConstraint("conversation_id", "placeholder"),)
 
@@ -335,7 +325,7 @@ class Verification(Base):
 
     __tablename__ = "verification"
 
-    id: Mapped[uuid.UUID] = _id()
+    id: Mapped[uuid.UUID] = id_column()
     conversation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("conversation.id"), index=True)
     taxpayer_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("taxpayer.id"), index=True)
     state: Mapped[str] = mapped_column(String(10), default="pending", server_default="pending")
@@ -344,7 +334,7 @@ class Verification(Base):
     misses: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     verified_at: Mapped[datetime | None]
     valid_until: Mapped[datetime | None]
-    created_at: Mapped[datetime] = _now()
+    created_at: Mapped[datetime] = now_column()
 
     __table_args__ = (
         CheckConstraint("state in ('pending','verified','locked','superseded')", name="state_known"),
@@ -361,7 +351,7 @@ class OutboxSms(Base):
     phone_enc: Mapped[bytes]
     phone_mask: Mapped[str]
     body_enc: Mapped[bytes]
-    created_at: Mapped[datetime] = _now()
+    created_at: Mapped[datetime] = now_column()
 
 
 class Promise(Base):
@@ -369,13 +359,13 @@ class Promise(Base):
 
     __tablename__ = "promise"
 
-    id: Mapped[uuid.UUID] = _id()
+    id: Mapped[uuid.UUID] = id_column()
     taxpayer_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("taxpayer.id"), index=True)
     conversation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("conversation.id"))
     bill_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("bill.id"))
     promised_on: Mapped[date]
     status: Mapped[str] = mapped_column(String(10), default="open", server_default="open")
-    created_at: Mapped[datetime] = _now()
+    created_at: Mapped[datetime] = now_column()
 
     __table_args__ = (
         CheckConstraint("status in ('open','kept','broken','replaced')", name="status_known"),
@@ -390,14 +380,16 @@ class CaseKind(StrEnum):
     PAYMENT_CHECK = "payment_check"
     COMPLAINT = "complaint"
     CALLBACK = "callback"
+    REVIEW = "review"
+    """A talk that was rated badly."""
 
 
 class Case(Base):
-    """A piece of work for an officer: a dispute, a payment to check, a complaint, a callback to make."""
+    """A piece of work for an officer: a dispute, a payment to check, a complaint, a callback to make, a talk to review."""
 
     __tablename__ = "case"
 
-    id: Mapped[uuid.UUID] = _id()
+    id: Mapped[uuid.UUID] = id_column()
     number: Mapped[str] = mapped_column(unique=True)
     kind: Mapped[CaseKind] = mapped_column(String(20), index=True)
     conversation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("conversation.id"), index=True)
@@ -408,11 +400,17 @@ class Case(Base):
     details: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=sql_text("'{}'::jsonb"))
     due_at: Mapped[datetime | None]
     status: Mapped[str] = mapped_column(String(10), default="open", server_default="open")
-    created_at: Mapped[datetime] = _now()
+    assigned_to: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("staff.id"), index=True)
+    result: Mapped[str | None]
+    closed_at: Mapped[datetime | None]
+    closed_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("staff.id"))
+    created_at: Mapped[datetime] = now_column()
 
     __table_args__ = (
         UniqueConstraint("kind", "said_in"),
-        CheckConstraint("kind in ('dispute','payment_check','complaint','callback')", name="kind_known"),
+        CheckConstraint(
+            "kind in ('dispute','payment_check','complaint','callback','review')", name="kind_known"
+        ),
         CheckConstraint("status in ('open','done','dropped')", name="status_known"),
     )
 
@@ -422,41 +420,15 @@ class ContactExclusion(Base):
 
     __tablename__ = "contact_exclusion"
 
-    id: Mapped[uuid.UUID] = _id()
+    id: Mapped[uuid.UUID] = id_column()
     kind: Mapped[str] = mapped_column(String(20))
     conversation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("conversation.id"))
     taxpayer_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("taxpayer.id"))
-    created_at: Mapped[datetime] = _now()
+    created_at: Mapped[datetime] = now_column()
 
     __table_args__ = (
         UniqueConstraint("conversation_id", "kind"),
         CheckConstraint("kind in ('opt_out','wrong_person')", name="kind_known"),
-    )
-
-
-class HandoffTicket(Base):
-    """A conversation waiting for a human, with the reason and the words that led there."""
-
-    __tablename__ = "handoff_ticket"
-
-    id: Mapped[uuid.UUID] = _id()
-    number: Mapped[str] = mapped_column(unique=True)
-    conversation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("conversation.id"))
-    taxpayer_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("taxpayer.id"))
-    reason: Mapped[str] = mapped_column(String(40))
-    skill: Mapped[str] = mapped_column(String(20))
-    priority: Mapped[int] = mapped_column(Integer)
-    summary: Mapped[str]
-    trigger_text: Mapped[str]
-    status: Mapped[str] = mapped_column(String(10), default="waiting", server_default="waiting")
-    created_at: Mapped[datetime] = _now()
-    closed_at: Mapped[datetime | None]
-
-    __table_args__ = (
-        CheckConstraint("status in ('waiting','assigned','closed')", name="status_known"),
-        Index(
-            "ticket_one_open", "conversation_id", unique=True, postgresql_where=sql_text("status <> 'closed'")
-        ),
     )
 
 
@@ -468,7 +440,7 @@ class ArticleFeedback(Base):
 
     __tablename__ = "article_feedback"
 
-    id: Mapped[uuid.UUID] = _id()
+    id: Mapped[uuid.UUID] = id_column()
     conversation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("conversation.id"), index=True)
     message_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("message.id"), unique=True)
     article_id: Mapped[str] = mapped_column(String(80))
@@ -514,7 +486,7 @@ class Call(Base):
 
     __tablename__ = "call"
 
-    id: Mapped[uuid.UUID] = _id()
+    id: Mapped[uuid.UUID] = id_column()
     conversation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("conversation.id"), index=True)
     taxpayer_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("taxpayer.id"), index=True)
     carrier: Mapped[str] = mapped_column(String(20))
@@ -540,7 +512,7 @@ class Call(Base):
     recording_seconds: Mapped[float | None] = mapped_column(Float)
     recording_key_id: Mapped[str | None] = mapped_column(String(32))
     recording_deleted_at: Mapped[datetime | None]
-    created_at: Mapped[datetime] = _now()
+    created_at: Mapped[datetime] = now_column()
 
     __table_args__ = (
         CheckConstraint(
@@ -570,7 +542,7 @@ class CallEvent(Base):
     kind: Mapped[str] = mapped_column(String(40))
     detail: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=sql_text("'{}'::jsonb"))
     at: Mapped[datetime]
-    received_at: Mapped[datetime] = _now()
+    received_at: Mapped[datetime] = now_column()
 
     __table_args__ = (UniqueConstraint("call_id", "source", "sequence", "kind"),)
 
@@ -595,7 +567,7 @@ class CallLine(Base):
     heard: Mapped[float | None] = mapped_column(Float)
     confidence: Mapped[float | None] = mapped_column(Float)
     pack: Mapped[str | None] = mapped_column(String(20))
-    created_at: Mapped[datetime] = _now()
+    created_at: Mapped[datetime] = now_column()
 
     __table_args__ = (
         CheckConstraint("speaker in ('bot','caller','key')", name="speaker_known"),

@@ -14,13 +14,15 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from actions.callback import in_words, next_staffed, wanted_time
 from actions.cases import open_case
 from actions.core import Context, Entity, Services, Turn
-from actions.handoff import Reason, open_ticket
+from actions.handoff import open_ticket
 from actions.talk import note_exclusion
 from chat import threads
 from chat.ports import DialogueUnavailable
 from chat.turns import Turns
 from gateway.calls.lines import redacted
 from gateway.dialogue import RasaDialogue
+from handoff.office import hours
+from handoff.reasons import Reason
 from store import audit, call_lines, calls
 from store.crypto import FieldCipher
 from store.identity import CodeOutcome, enter_digits
@@ -121,7 +123,8 @@ class CallDesk:
         parsed = await self._parsed(words) if words else {}
         async with self._house.sessions() as session, session.begin():
             ctx = self._context(session, words, _entities(words, parsed))
-            at = wanted_time(ctx) if words else next_staffed(ctx.now)
+            opening = await hours(session)
+            at = wanted_time(ctx, opening) if words else next_staffed(ctx.now, opening)
             if not isinstance(at, datetime):
                 return "", at or ""
             await open_case(

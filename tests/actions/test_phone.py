@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from actions.core import Context, Turn
-from actions.handoff import Ticket, queue_words
+from actions.handoff import queue_words
 from actions.talk import OptOut
+from handoff.entry import Place
+from handoff.office import STANDARD
 
 pytestmark = pytest.mark.unit
 AT = datetime(2026, 11, 23, 10, tzinfo=ZoneInfo("Asia/Shanghai"))
@@ -53,7 +55,8 @@ async def test_a_wish_for_no_more_calls_that_may_be_misheard_is_asked_about(
 
 
 def test_the_number_of_a_ticket_is_for_the_eye() -> None:
-    for ticket in (Ticket("RG20261123-000001", 0, True), Ticket("RG20261123-000001", 2, False)):
+    for ahead, new in ((0, True), (2, False)):
+        ticket = Place("RG20261123-000001", ahead, new, True, 1, None, STANDARD)
         assert "RG20261123-000001" in queue_words(ticket, context("", phone=False))
         heard = queue_words(ticket, context("", phone=True))
         assert "RG" not in heard and heard.startswith("您")

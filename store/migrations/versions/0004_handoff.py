@@ -224,9 +224,7 @@ def upgrade() -> None:
         )
     op.add_column(
         "handoff_ticket",
-        sa.Column(
-            "resolve_due_at", "answer_alarm", "resolve_alarm", sa.DateTime(timezone=True), nullable=True
-        ),
+        sa.Column("resolve_due_at", sa.DateTime(timezone=True), nullable=True),
     )
     op.add_column("handoff_ticket", sa.Column("disposition", sa.String(length=30), nullable=True))
     op.add_column("handoff_ticket", sa.Column("closing_note", sa.Text(), nullable=True))
@@ -299,7 +297,9 @@ def downgrade() -> None:
         "closing_note",
         "disposition",
         "resolve_due_at",
+        "resolve_alarm",
         "answer_due_at",
+        "answer_alarm",
         "waiting_since",
         "first_answer_at",
         "claimed_at",

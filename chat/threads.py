@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from chat.ports import Answer
 from chat.redaction import redact
 from store.crypto import FieldCipher
-from store.models import Conversation, Message, MessageState, Owner, Secret
+from store.models import Conversation, Message, MessageState, Secret
 
 HISTORY = 200
 """Messages sent to a widget that comes without any."""
@@ -28,7 +28,9 @@ HISTORY = 200
 _TAKE = sql(
     """
     with touched as (
-        update conversation set last_message_at = now() where id = :conversation_id returning id
+        update conversation
+        set last_message_at = now(), owner = case when owner = 'closed' then 'bot' else owner end
+        where id = :conversation_id returning id
     )
     insert into message (conversation_id, sender, client_id, text, payload, state)
     select id, 'taxpayer', :client_id, :text, :payload, 'pending' from touched
@@ -99,13 +101,11 @@ async def open_session(
 
 
 async def by_token(session: AsyncSession, token: str) -> Conversation | None:
-    """The conversation a token opens; ``None`` for a forged or outdated one."""
+    """The conversation a token opens, a closed one too: what is said next opens it again. ``None`` for a forged one."""
     if len(token) > 128 or not token.isascii():
         return None
     found: Conversation | None = await session.scalar(
-        select(Conversation).where(
-            Conversation.session_hash == _digest(token), Conversation.owner != Owner.CLOSED
-        )
+        select(Conversation).where(Conversation.session_hash == _digest(token))
     )
     return found
 
@@ -269,6 +269,7 @@ def frame(message: Message) -> Mapping[str, Any]:
         "id": message.id,
         "sender": message.sender,
         "text": message.text,
+        "by": message.payload.get("by"),
         "buttons": message.payload.get("buttons") or [],
         "custom": message.payload.get("custom"),
         "client_id": message.client_id,

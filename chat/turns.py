@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -43,8 +43,12 @@ class Patience:
     retry_every: float = 1.0
 
 
+async def _nobody(conversation_id: uuid.UUID) -> None:
+    """Where no human can own a conversation."""
+
+
 class Turns:
-    """Answers pending messages."""
+    """Answers pending messages; those to a human who owns the conversation are only passed on (``to_human``)."""
 
     def __init__(
         self,
@@ -55,6 +59,7 @@ class Turns:
         hub: Hub,
         patience: Patience,
         observe: Callable[[float, str], None] = lambda seconds, outcome: None,
+        to_human: Callable[[uuid.UUID], Awaitable[None]] = _nobody,
     ) -> None:
         self._sessions = sessions
         self._dialogue = dialogue
@@ -63,6 +68,7 @@ class Turns:
         self._hub = hub
         self._patience = patience
         self._observe = observe
+        self._to_human = to_human
         self._workers: dict[uuid.UUID, asyncio.Task[None]] = {}
         self._waiting: dict[int, asyncio.Future[list[Message]]] = {}
         self._woken: set[uuid.UUID] = set()
@@ -158,8 +164,9 @@ class Turns:
 
     async def _answer(self, message: Message, owner: Owner, channel: str) -> None:
         began = time.monotonic()
-        if owner is not Owner.BOT:
+        if owner is Owner.AGENT:
             await self._store(message, (), MessageState.ANSWERED)
+            await self._to_human(message.conversation_id)
             return
         self._hub.publish(message.conversation_id, {"type": "typing", "on": True})
         try:

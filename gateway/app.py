@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -31,6 +32,13 @@ _SECURITY = {
     "X-Frame-Options": "DENY",
 }
 
+_CONSOLE_SECURITY = (
+    # NiceGUI compiles its templates in the browser and writes its start-up into the page.
+    "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; media-src 'self' blob:; worker-src 'self' blob:; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+)
+
 
 class SecurityHeaders:
     """Adds the security headers to every HTTP response that has not set its own."""
@@ -47,6 +55,8 @@ class SecurityHeaders:
         async def with_headers(message: ASGIMessage) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                if scope["path"].startswith("/console/"):
+                    headers.setdefault("Content-Security-Policy", _CONSOLE_SECURITY)
                 for name, value in _SECURITY.items():
                     headers.setdefault(name, value)
             await send(message)
@@ -58,12 +68,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the application; it connects when it starts, not when it is built."""
     chosen = settings or Settings()
     logs.configure(chosen.log_level)
+    # The toolkit of its pages takes seconds to load: only where there is a console.
+    console = importlib.import_module("gateway.console") if chosen.console else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         url = chosen.database_url or embedded.start(chosen.data_dir).url
         async with parts.build(chosen, url) as built:
             app.state.parts = built
+            if console is not None:
+                console.hand_in(built, chosen)
             if not chosen.telephone:
                 yield
                 return
@@ -113,4 +127,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         return FileResponse(STATIC / "widget.js", media_type="text/javascript", headers=headers)
 
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    if console is not None:
+        console.mount(app, chosen)
     return app

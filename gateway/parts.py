@@ -29,12 +29,16 @@ from gateway.dialogue import RasaDialogue
 from gateway.guard import OutgoingGuard
 from gateway.knowledge import knowledge_base
 from gateway.links import DocumentLinks
+from gateway.live import WindowPump
 from gateway.metrics import Metrics
 from gateway.settings import Settings
 from gateway.stalls import watch_stalls
+from handoff.sweep import sweep
+from handoff.thread import taxpayer_spoke
 from kb.check import load_forbidden
 from store.crypto import FieldCipher
 from store.engine import make_engine, make_sessions
+from store.live import Live
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class Parts:
     sessions: async_sessionmaker[AsyncSession]
     cipher: FieldCipher
     hub: Hub
+    live: Live
     turns: Turns
     dialogue: RasaDialogue
     services: Services
@@ -92,7 +97,12 @@ async def build(settings: Settings, database_url: str) -> AsyncIterator[Parts]:
     async def call_human(conversation_id: uuid.UUID, trigger: str) -> str:
         return await call_human_for(services, conversation_id, trigger)
 
+    async def to_human(conversation_id: uuid.UUID) -> None:
+        async with sessions() as session, session.begin():
+            await taxpayer_spoke(session, conversation_id, clock.now())
+
     hub = Hub()
+    live = Live(database_url)
     turns = Turns(
         sessions,
         dialogue,
@@ -101,8 +111,14 @@ async def build(settings: Settings, database_url: str) -> AsyncIterator[Parts]:
         hub,
         Patience(notice_after=3.0, give_up_after=settings.rasa_patience_s),
         metrics.turn,
+        to_human,
     )
-    watching = asyncio.create_task(watch_stalls(metrics.stalled))
+    watching = [
+        asyncio.create_task(watch_stalls(metrics.stalled)),
+        asyncio.create_task(sweep(sessions)),
+    ]
+    live.start()
+    pump = WindowPump(sessions, hub, live, clock.now)
     # What is loaded here stays: full collections need not walk it while somebody waits.
     gc.collect()
     gc.freeze()
@@ -114,6 +130,7 @@ async def build(settings: Settings, database_url: str) -> AsyncIterator[Parts]:
             sessions=sessions,
             cipher=cipher,
             hub=hub,
+            live=live,
             turns=turns,
             dialogue=dialogue,
             services=services,
@@ -130,9 +147,12 @@ async def build(settings: Settings, database_url: str) -> AsyncIterator[Parts]:
         await turns.recover()
         yield parts
     finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, return_exceptions=True)
         await turns.close()
+        await pump.close()
+        await live.close()
         await client.aclose()
         await engine.dispose()
 

@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     """Fill an empty store with fictional taxpayers and show the SMS outbox page."""
     log_level: str = "INFO"
 
+    console: bool = True
+    """Whether agents and officers log in here; one gateway in a process can have it."""
+
     telephone: bool = True
     """Whether this gateway makes calls."""
     bureau: str = "税务局"
@@ -78,6 +81,8 @@ class Settings(BaseSettings):
     """Processes that render speech; two where many calls run at once."""
     call_ring_s: int = 30
     call_limit_s: int = 600
+    call_wait_s: int = 300
+    """How long a caller waits in line for a human before a call back is booked instead."""
     recording_days: int = 180
     """How long recordings are kept."""
 

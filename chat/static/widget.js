@@ -10,16 +10,22 @@ const PING_MS = 25000;
 const ANSWER_MS = 10000;
 const ECHO_MS = 20000;
 const GAP_MS = 5 * 60 * 1000;
+const OVERLAP_MS = 60 * 1000; // messages may be stored in another order than that of their ids
+const TYPING_MS = 2000;
+const AGENT_TYPES_MS = 6000;
 const SHEET = '(max-width:480px),(max-height:480px)';
 const SUBTITLE = {
   bot: '智能助手，非人工；可随时输入“人工”',
   queue: '正在等待人工坐席',
-  agent: '人工坐席为您服务',
+  agent: '人工坐席正在为您服务',
   closed: '智能助手 · 本次对话已结束，可继续提问',
 };
-const SPEAKER = { bot: '税铃说：', agent: '人工坐席说：', taxpayer: '我说：', system: '提示：' };
+const SPEAKER = { bot: '税铃说：', agent: '', taxpayer: '我说：', system: '提示：' };
 const STATE = { sending: '发送中…', queued: '发送中 · 联网后自动发送', sent: '已送达' };
 const OFFLINE = '连接中断，正在重连…';
+const CALLBACK = ['约个时间给我回个电话', '让人工给我回电'];
+const SCORES = ['很不满意', '不满意', '一般', '满意', '很满意'];
+const MAX_WORD = 500;
 const BAD_TYPE = '只支持 JPG、PNG、PDF 文件，请换一个再试';
 
 const ICON = {
@@ -47,13 +53,15 @@ svg{width:1.5em;height:1.5em;fill:currentColor;display:block;flex:none}
 .launch{display:flex;align-items:center;gap:.45em;min-height:56px;padding:0 1.25em 0 1.05em;border-radius:28px;background:var(--brand);color:#fff;font-weight:600;box-shadow:0 6px 20px #0004;transition:transform .15s}
 .launch:hover{transform:translateY(-2px)}
 .badge{position:absolute;top:-6px;right:-4px;min-width:24px;padding:0 6px;border-radius:12px;border:2px solid #fff;background:#c62828;color:#fff;font:700 14px/20px system-ui;text-align:center}
-.panel{margin:0;padding:0;border:0;left:auto;top:auto;width:min(26em,calc(100vw - 40px));max-width:none;max-height:none;height:min(44em,calc(100dvh - 40px));color:inherit;background:#ededed;border-radius:14px;overflow:hidden;box-shadow:0 12px 40px #0005;flex-direction:column}
+.panel{margin:0;padding:0;border:0;left:auto;top:auto;width:min(26em,calc(100vw - 40px));max-width:none;max-height:none;height:min(44em,calc(100dvh - 40px));container-type:size;color:inherit;background:#ededed;border-radius:14px;overflow:hidden;box-shadow:0 12px 40px #0005;flex-direction:column}
 .panel[open]{display:flex;animation:rise .18s ease-out}
 .panel::backdrop{background:#0006}
 @keyframes rise{from{opacity:0;transform:translateY(16px)}}
 header{display:flex;align-items:center;gap:.6em;padding:.55em .35em .55em .85em;background:#f7f7f7;border-bottom:1px solid var(--line)}
 header .av{margin:0}
 header div{flex:1;min-width:0}
+header.human{background:#e4edf8}
+.human .av{background:#1f4e8c}
 h2{margin:0;font-size:1.05em;line-height:1.35;font-weight:600}
 .sub{margin:0;font-size:.82em;line-height:1.35;color:var(--soft)}
 header button{border-radius:8px;font-weight:600;flex:none;display:grid;place-items:center}
@@ -61,6 +69,11 @@ header button:hover,.clip:hover{background:#e4e6e8}
 button[aria-pressed=true]{background:#d8ebe2;color:var(--brand)}
 .note{padding:.4em 1em;background:#fff4d6;color:#5c4300;font-size:.88em;text-align:center}
 .note:empty{display:none}
+.line{padding:.55em .85em .65em;background:#e8f4ee;border-bottom:1px solid var(--line)}
+.line p{display:flex;flex-wrap:wrap;align-items:baseline;gap:0 .6em;margin:0;font-weight:600}
+.line small{font-size:.82em;font-weight:400;color:var(--soft)}
+.line div{display:flex;flex-wrap:wrap;gap:.5em;margin-top:.45em}
+@container (max-height:420px){.line div{display:none}}
 .mid{position:relative;flex:1;min-height:0;display:flex}
 .scroll{flex:1;min-width:0;overflow:hidden auto;overscroll-behavior:contain;padding:.75em .75em 1em;outline-offset:-3px}
 .time{display:block;margin:.7em 0 .5em;text-align:center;color:var(--soft);font-size:.78em}
@@ -73,12 +86,14 @@ button[aria-pressed=true]{background:#d8ebe2;color:var(--brand)}
 .wide .body{max-width:calc(100% - 2.95em)}
 .taxpayer .body{max-width:calc(100% - 2.95em);align-items:flex-end}
 .b{position:relative;max-width:100%;padding:.5em .75em;border-radius:6px;background:#fff;white-space:pre-wrap;overflow-wrap:anywhere}
-.bot .b:first-child:before,.agent .b:first-child:before,.taxpayer .b:first-child:before{content:"";position:absolute;top:.85em;width:.6em;height:.6em;background:inherit;transform:rotate(45deg);left:-.25em}
+.bot .b:first-child:before,.agent .b:first-child:before,.agent .who+.b:before,.taxpayer .b:first-child:before{content:"";position:absolute;top:.85em;width:.6em;height:.6em;background:inherit;transform:rotate(45deg);left:-.25em}
 .taxpayer .b:first-child:before{left:auto;right:-.25em}
 .taxpayer .b{background:#95ec69}
+.agent .b{background:#dce9f9}
+.who{font-size:.82em;color:var(--soft);overflow-wrap:anywhere}
 .system .b{max-width:92%;padding:.3em .8em;background:#e0e2e4;color:#4a5057;font-size:.86em;text-align:center}
 .state{font-size:.78em;color:var(--soft)}
-.item:has(~.item .sent) .sent{display:none}
+.item:has(~.item .sent) .sent,.sent:has(~.seen){display:none}
 button.state{color:#b3261e;text-decoration:underline;text-align:right}
 progress{width:12em;max-width:100%;height:8px;accent-color:var(--brand)}
 .table{max-width:100%;overflow-x:auto;background:#fff;border-radius:6px}
@@ -95,6 +110,24 @@ tfoot :is(th,td){font-weight:700;border-top:2px solid #b9bec4;white-space:normal
 .cite{margin:0;font-size:.8em;color:var(--soft);overflow-wrap:anywhere}
 .vote{font-size:.8em;color:var(--soft)}
 .vote button{border-radius:8px}
+.survey{display:grid;gap:.6em;width:100%;margin:0;padding:.8em .6em;border-radius:10px;background:#fff}
+.survey fieldset{margin:0;padding:0;border:0;min-width:0}
+legend{padding:0;margin-bottom:.6em;font-weight:600}
+.scores{display:grid;grid-template-columns:repeat(5,1fr);gap:.3em}
+.scores label{position:relative;display:grid;justify-items:center;align-content:center;min-height:64px;border:1.5px solid #878d94;border-radius:8px;font-size:1.35em;font-weight:600;line-height:1.2}
+.scores input{position:absolute;inset:0;width:100%;height:100%;margin:0;opacity:0;cursor:pointer}
+.scores small{font-size:clamp(12px,3.6vw,14px);font-weight:400}
+:host([data-large]) .scores{grid-template-columns:1fr}
+:host([data-large]) .scores label{grid-template-columns:1.5em 1fr;justify-items:start;align-items:center;min-height:52px;padding:0 .5em}
+:host([data-large]) .scores small{font-size:.8em}
+.scores label:hover{background:#e6f3ed}
+.scores label:has(:checked){background:var(--brand);border-color:var(--brand);color:#fff}
+.scores label:has(:focus-visible){outline:3px solid #0a58ca;outline-offset:2px}
+.word{font:inherit;width:100%;min-height:44px;padding:.4em .7em;border:1px solid #878d94;border-radius:8px}
+.survey .pill{justify-self:start}
+.survey p{margin:0}
+.survey p:empty{display:none}
+.survey .fault{color:#b3261e}
 .quick{display:flex;flex-wrap:wrap;gap:.5em;margin:.4em 0 .2em 2.95em}
 .quick:empty{display:none}
 .pill{border:1.5px solid var(--brand);border-radius:22px;padding:.3em 1em;background:#fff;color:var(--brand);text-align:left;overflow-wrap:anywhere;line-height:1.3;max-width:100%}
@@ -105,10 +138,10 @@ tfoot :is(th,td){font-weight:700;border-top:2px solid #b9bec4;white-space:normal
 .dots i+i{animation-delay:.2s}.dots i+i+i{animation-delay:.4s}
 @keyframes blink{0%,60%,to{opacity:.3}30%{opacity:1}}
 .jump{position:absolute;left:50%;bottom:.6em;transform:translateX(-50%);display:flex;align-items:center;gap:.2em;padding:0 1em 0 .7em;border-radius:22px;background:#fff;color:var(--brand);box-shadow:0 2px 10px #0004;white-space:nowrap}
-form{position:relative;display:flex;align-items:flex-end;gap:.35em;margin:0;padding:.5em .6em max(.5em,env(safe-area-inset-bottom)) .25em;background:#f7f7f7;border-top:1px solid var(--line)}
+.say{position:relative;display:flex;align-items:flex-end;gap:.35em;margin:0;padding:.5em .6em max(.5em,env(safe-area-inset-bottom)) .25em;background:#f7f7f7;border-top:1px solid var(--line)}
 textarea{flex:1;min-width:0;min-height:44px;max-height:7.5em;padding:.55em .7em;line-height:1.4;border:1px solid #878d94;border-radius:8px;background:#fff;resize:none;overflow-y:auto}
 textarea:focus-visible{outline:2px solid var(--brand);outline-offset:-1px}
-textarea::placeholder{color:#666c73;opacity:1}
+:is(textarea,.word)::placeholder{color:#666c73;opacity:1}
 .clip{flex:none;display:grid;place-items:center;border-radius:8px;color:#3c4248}
 .clip.hot{background:#d8ebe2;color:var(--brand);animation:hot 1.2s 3}
 @keyframes hot{50%{box-shadow:0 0 0 5px #0b6b4655}}
@@ -120,11 +153,11 @@ th,td{padding:.45em .4em}
 .body,.taxpayer .body{max-width:calc(100% - 3.2em)}
 .panel,:host([position=left]) .panel{inset:var(--top,0) 0 auto;width:100%;height:var(--tall,100dvh);border-radius:0}
 header{padding-top:max(.55em,env(safe-area-inset-top))}
-header,form,.scroll{padding-left:max(.5em,env(safe-area-inset-left));padding-right:max(.5em,env(safe-area-inset-right))}
+header,.say,.scroll{padding-left:max(.5em,env(safe-area-inset-left));padding-right:max(.5em,env(safe-area-inset-right))}
 }
 @media (max-width:360px){header .av{display:none}.quick{margin-left:0}}
 @media (prefers-reduced-motion:reduce){*{animation:none!important;transition:none!important}}
-@media (forced-colors:active){.b,.launch,.table,.send,.av{border:1px solid}.badge{forced-color-adjust:none}}`;
+@media (forced-colors:active){.b,.launch,.table,.send,.av,.survey{border:1px solid}.scores label:has(:checked){outline:3px solid}.badge{forced-color-adjust:none}}`;
 
 const el = (tag, props, ...kids) => {
   const node = document.createElement(tag);
@@ -227,7 +260,11 @@ class ShuilingChat extends HTMLElement {
   #busy = false;
   #tries = 0;
   #authTried = false;
-  #owner = 'bot';
+  #status = { owner: 'bot' };
+  #typist = 'bot';
+  #typedAt = 0;
+  #told = 0; // up to here the server knows what the taxpayer has read of an agent
+  #surveys = new Map(); // ticket -> shows the score given
   #composing = false;
   #wantFocus = false;
   #timers = {};
@@ -318,7 +355,7 @@ class ShuilingChat extends HTMLElement {
   // ---- building -----
 
   #title() {
-    return this.getAttribute('title') || '税铃 · 税务智能助手';
+    return this.#status.owner === 'agent' ? '真人坐席' : this.getAttribute('title') || '税铃 · 税务智能助手';
   }
 
   #build() {
@@ -335,10 +372,19 @@ class ShuilingChat extends HTMLElement {
       this.#large(on);
     } });
     ui.close = el('button', { type: 'button', 'aria-label': '关闭对话窗口', title: '关闭', onclick: () => this.close() }, icon('cross'));
+    ui.face = el('span', { class: 'av' }, icon('bell'));
+    ui.head = el('header', null, ui.face, el('div', null, ui.title, ui.sub), ui.larger, ui.close);
     ui.note = el('div', { class: 'note', role: 'status' });
+    ui.place = el('p', { role: 'status' });
+    ui.leave = el('button', { class: 'pill', type: 'button', text: '不等了，继续问税铃', onclick: () => this.#leave() });
+    ui.line = el('div', { class: 'line', role: 'group', 'aria-label': '排队', hidden: true }, ui.place,
+      el('div', null, ui.leave,
+        el('button', { class: 'pill', type: 'button', text: CALLBACK[1], onclick: () => this.#say(...CALLBACK) })));
+    ui.seen = el('span', { class: 'state seen', 'aria-live': 'off', text: '已读' });
     ui.rows = el('div');
     ui.quick = el('div', { class: 'quick', role: 'group', 'aria-label': '快捷回复' });
-    ui.typing = el('div', { class: 'row bot', hidden: true, 'aria-hidden': 'true' }, el('span', { class: 'av' }, icon('bell')),
+    ui.typist = el('span', { class: 'av' }, icon('bell'));
+    ui.typing = el('div', { class: 'row bot', hidden: true, 'aria-hidden': 'true' }, ui.typist,
       el('div', { class: 'b dots' }, el('i'), el('i'), el('i')));
     ui.log = el('div', { class: 'scroll', role: 'log', 'aria-live': 'polite', 'aria-label': '对话记录', tabindex: '0', onscroll: () => {
       if (this.#frameId) return;
@@ -357,7 +403,7 @@ class ShuilingChat extends HTMLElement {
     ui.clip = el('button', { class: 'clip', type: 'button', onclick: () => ui.file.click() }, icon('clip'));
     ui.input = el('textarea', { rows: '1', maxlength: String(MAX_CHARS), 'aria-label': '输入您的问题', 'aria-describedby': 'c',
       enterkeyhint: 'send', autocomplete: 'off',
-      oninput: () => this.#typed(),
+      oninput: () => { this.#typed(); this.#writes(); },
       oncompositionstart: () => { this.#composing = true; },
       oncompositionend: () => { this.#composing = false; },
       onblur: () => { this.#composing = false; },
@@ -369,7 +415,7 @@ class ShuilingChat extends HTMLElement {
       } });
     ui.count = el('span', { class: 'count', id: 'c', hidden: true });
     ui.send = el('button', { class: 'send', type: 'submit', text: '发送' });
-    const form = el('form', { onsubmit: (e) => { e.preventDefault(); this.#submit(); } },
+    const form = el('form', { class: 'say', onsubmit: (e) => { e.preventDefault(); this.#submit(); } },
       ui.file, ui.clip, ui.input, ui.send, ui.count);
     ui.panel = el('dialog', { class: 'panel', title: '', 'aria-labelledby': 't',
       oncancel: (e) => { e.preventDefault(); this.close(); },
@@ -381,8 +427,7 @@ class ShuilingChat extends HTMLElement {
       },
       ondragover: (e) => e.preventDefault(),
       ondrop: (e) => { e.preventDefault(); this.#files([...(e.dataTransfer?.files || [])]); } },
-      el('header', null, el('span', { class: 'av' }, icon('bell')), el('div', null, ui.title, ui.sub), ui.larger, ui.close),
-      ui.note, el('div', { class: 'mid' }, ui.log, ui.jump), form);
+      ui.head, ui.note, ui.line, el('div', { class: 'mid' }, ui.log, ui.jump), form);
     this.shadowRoot.append(ui.launch, ui.panel);
     this.#count();
     this.#showLink();
@@ -548,7 +593,7 @@ class ShuilingChat extends HTMLElement {
   #receive(m) {
     const id = Number(m.id);
     if (!Number.isFinite(id) || this.#seen.has(id)) return;
-    const sender = SPEAKER[m.sender] ? m.sender : 'system';
+    const sender = Object.hasOwn(SPEAKER, str(m.sender)) ? m.sender : 'system';
     const at = Date.parse(m.created_at) || Date.now();
     const text = str(m.text);
     this.#seen.add(id);
@@ -564,19 +609,21 @@ class ShuilingChat extends HTMLElement {
       this.#keepQueue();
       Object.assign(item, { ord: id, at });
     } else {
-      const blocks = this.#blocks(m.custom);
-      item = this.#item(sender, id, at, ...(text ? [el('div', { class: 'b', text })] : []), ...blocks);
-      if (sender === 'bot') {
-        item.buttons = list(m.buttons);
-        if (m.custom?.kind === 'citations') item.row.lastChild.append(this.#votes(id));
-      }
+      const survey = m.custom?.kind === 'survey';
+      const blocks = survey ? [this.#survey(text, m.custom)] : this.#blocks(m.custom);
+      item = this.#item(sender, id, at,
+        ...(sender === 'agent' ? [el('span', { class: 'who', text: `人工坐席 ${str(m.by)}`.trim() })] : []),
+        ...(text && !survey ? [el('div', { class: 'b', text })] : []), ...blocks);
+      if (sender === 'bot' || sender === 'system') item.buttons = list(m.buttons);
+      if (sender === 'bot' && m.custom?.kind === 'citations') item.row.lastChild.append(this.#votes(id));
       item.upload = blocks.some((b) => b.classList.contains('pick'));
       item.row.classList.toggle('wide', blocks.some((b) => b.classList.contains('table')));
-      if (sender !== 'taxpayer') this.#typing(false);
+      if (sender !== 'taxpayer') this.#typing(false, this.#typist);
     }
     item.id = id;
     this.#place(item);
     this.#markRead();
+    this.#showSeen();
     this.dispatchEvent(new CustomEvent('shuiling:message', { detail: m, bubbles: true, composed: true }));
   }
 
@@ -584,16 +631,64 @@ class ShuilingChat extends HTMLElement {
     const keys = ['👍 有帮助', '👎 没帮助'].map((text, i) =>
       el('button', { type: 'button', text, 'aria-pressed': 'false', onclick: async () => {
         try {
-          const res = await fetch(`${this.#base()}/chat/feedback`, {
-            method: 'POST',
-            headers: { Authorization: `Bearer ${this.#token}`, 'Content-Type': 'application/json' },
-            body: JSON.stringify({ message_id: id, helpful: !i }),
-          });
+          const res = await this.#tell('/chat/feedback', { message_id: id, helpful: !i });
           if (!res.ok) throw res;
           keys.forEach((key, j) => key.setAttribute('aria-pressed', String(i === j)));
         } catch { this.#remark('没有记下，请再点一次'); }
       } }));
     return el('div', { class: 'vote', role: 'group', 'aria-label': '评价' }, ...keys);
+  }
+
+  #survey(ask, { ticket, score }) {
+    const name = uuid();
+    const scores = SCORES.map((label, i) => el('label', null,
+      el('input', { type: 'radio', name, value: String(i + 1), 'aria-label': `${i + 1}分，${label}`, onchange: () => { send.disabled = false; } }),
+      el('span', { 'aria-hidden': 'true', text: String(i + 1) }), el('small', { 'aria-hidden': 'true', text: label })));
+    const word = el('input', { class: 'word', type: 'text', maxlength: String(MAX_WORD), autocomplete: 'off', placeholder: '想说一句也可以，不填也行', 'aria-label': '想说的话，可以不填' });
+    const send = el('button', { class: 'send', type: 'submit', text: '提交评价', disabled: true });
+    const fault = el('p', { class: 'fault', role: 'alert' });
+    const thanks = el('p', { role: 'status' });
+    const again = el('button', { class: 'pill', type: 'button', text: '改一下', hidden: true, onclick: () => {
+      show(false);
+      form.querySelector(':checked')?.focus();
+    } });
+    const fields = [el('fieldset', null, el('legend', { text: ask }), el('div', { class: 'scores' }, ...scores)), word, send];
+    const show = (rated) => { fields.forEach((f) => { f.hidden = rated; }); again.hidden = !rated; if (!rated) thanks.textContent = ''; };
+    const settle = (given, text = '谢谢您的评价。') => {
+      if (!SCORES[given - 1]) return;
+      scores[given - 1].firstChild.checked = true;
+      send.disabled = false;
+      fault.textContent = '';
+      show(true);
+      thanks.textContent = `您打了${given}分（${SCORES[given - 1]}）。${text}`;
+    };
+    const form = el('form', { class: 'survey', onsubmit: async (e) => {
+      e.preventDefault();
+      const given = Number(form.querySelector(':checked')?.value);
+      if (!given || send.disabled) return;
+      send.disabled = true;
+      fault.textContent = '';
+      try {
+        const res = await this.#tell('/chat/survey', { ticket: str(ticket), score: given, word: word.value });
+        if (!res.ok) throw Object.assign(new Error(`survey ${res.status}`), { detail: detailOf(await res.text(), '') });
+        settle(given, str((await res.json()).text));
+        again.focus({ preventScroll: true });
+      } catch (err) {
+        fault.textContent = err.detail || '没有记下，请再点一次提交。';
+      }
+      send.disabled = false;
+    } }, ...fields, fault, thanks, again);
+    this.#surveys.set(str(ticket), settle);
+    settle(Number(score));
+    return form;
+  }
+
+  #tell(path, body) {
+    return fetch(this.#base() + path, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${this.#token}`, 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+    });
   }
 
   // History pouring in is not news: announce again once it has settled.
@@ -605,11 +700,25 @@ class ShuilingChat extends HTMLElement {
     this.#timers.settle = setTimeout(() => log.setAttribute('aria-live', 'polite'), 500);
   }
 
-  #typing(on) {
+  // An agent's typing has no end of its own, and the bot's end is not theirs.
+  #typing(on, by = 'bot') {
+    const { typing, typist } = this.#ui;
+    if (!on && by !== this.#typist) return;
     clearTimeout(this.#timers.typing);
-    this.#ui.typing.hidden = !on;
-    if (on) this.#timers.typing = setTimeout(() => this.#typing(false), 60000);
+    if (on && by !== this.#typist) {
+      this.#typist = by;
+      typing.className = `row ${by}`;
+      typist.replaceChildren(icon(by === 'agent' ? 'person' : 'bell'));
+    }
+    typing.hidden = !on;
+    if (on) this.#timers.typing = setTimeout(() => this.#typing(false, by), by === 'agent' ? AGENT_TYPES_MS : 60000);
     if (on && this.#stuck) this.#toEnd();
+  }
+
+  #writes() {
+    if (this.#status.owner !== 'agent' || !this.#ui.input.value || Date.now() - this.#typedAt < TYPING_MS) return;
+    this.#typedAt = Date.now();
+    this.#send({ type: 'typing' });
   }
 
   #markRead() {
@@ -617,7 +726,27 @@ class ShuilingChat extends HTMLElement {
       this.#read = this.#last;
       kept.set(READ, String(this.#read));
     }
+    this.#tellRead();
     this.#count();
+  }
+
+  // Only a human looks whether they are read; the bot does not. Once for all that pours in together.
+  #tellRead() {
+    this.#timers.read ||= setTimeout(() => {
+      this.#timers.read = 0;
+      const newest = this.#items.findLast((it) => it.sender === 'agent')?.id ?? 0;
+      if (this.#link !== 'online' || newest <= this.#told || newest > this.#read) return;
+      this.#told = newest;
+      this.#send({ type: 'read', upto: newest });
+    }, 300);
+  }
+
+  /** Marks the taxpayer's newest message that the agent has read. */
+  #showSeen() {
+    const { seen } = this.#ui;
+    const item = this.#items.findLast((it) => it.sender === 'taxpayer' && it.id <= this.#status.read);
+    if (!item) seen.remove();
+    else if (seen.parentNode !== item.row.lastChild) item.row.lastChild.append(seen);
   }
 
   #count() {
@@ -781,6 +910,8 @@ class ShuilingChat extends HTMLElement {
     old.forEach((it) => it.node.remove());
     this.#items = this.#items.filter((it) => it.ord === Infinity);
     this.#seen.clear();
+    this.#surveys.clear();
+    this.#standing({ owner: 'bot' });
     this.#last = 0;
     this.#read = 0;
     kept.set(READ, null);
@@ -813,7 +944,7 @@ class ShuilingChat extends HTMLElement {
     const ws = new WebSocket(`${this.#base().replace(/^http/, 'ws')}/chat/ws`);
     this.#ws = ws;
     this.#watch(ws);
-    ws.onopen = () => this.#send({ type: 'hello', token: this.#token, after: this.#last });
+    ws.onopen = () => this.#send({ type: 'hello', token: this.#token, after: this.#after() });
     ws.onmessage = (e) => {
       if (ws !== this.#ws) return;
       let frame;
@@ -821,6 +952,13 @@ class ShuilingChat extends HTMLElement {
       if (frame && typeof frame === 'object') this.#frame(frame);
     };
     ws.onclose = () => this.#lost(ws);
+  }
+
+  /** Up to which message nothing can be missing. */
+  #after() {
+    const got = this.#items.filter((it) => it.id);
+    const newest = Math.max(...got.map((it) => it.at));
+    return Math.max(0, ...got.filter((it) => it.at < newest - OVERLAP_MS).map((it) => it.id));
   }
 
   #watch(ws) {
@@ -836,7 +974,7 @@ class ShuilingChat extends HTMLElement {
     this.#link = 'lost';
     clearTimeout(this.#timers.watch);
     clearInterval(this.#timers.ping);
-    this.#typing(false);
+    this.#typing(false, this.#typist);
     for (const item of this.#mine.values()) if (item.state === 'sending') this.#post(item);
     this.#retry();
   }
@@ -860,23 +998,57 @@ class ShuilingChat extends HTMLElement {
         clearTimeout(this.#timers.watch);
         this.#timers.ping = setInterval(() => this.#ping(), PING_MS);
         this.#settle(true);
-        this.#setOwner(f.owner);
+        if (f.owner !== this.#status.owner) this.#standing({ owner: f.owner });
+        this.#told = 0;
+        this.#tellRead();
         this.#showLink();
         for (const item of this.#mine.values()) if (item.state !== 'failed') this.#post(item);
         break;
       case 'message': this.#receive(f); break;
-      case 'typing': this.#typing(!!f.on); break;
-      case 'owner': this.#setOwner(f.owner); break;
+      case 'typing': this.#typing(!!f.on, f.by === 'agent' ? 'agent' : 'bot'); break;
+      case 'status': this.#standing(f); break;
+      case 'rated': this.#surveys.get(str(f.ticket))?.(Number(f.score)); break;
       case 'pong': clearTimeout(this.#timers.watch); break;
       case 'error': this.#error(f); break;
       default:
     }
   }
 
-  #setOwner(owner) {
-    this.#owner = SUBTITLE[owner] ? owner : 'bot';
-    const { sub } = this.#ui;
-    if (sub.textContent !== SUBTITLE[this.#owner]) sub.textContent = SUBTITLE[this.#owner];
+  /** Whom one talks to, and the place in line. */
+  #standing(status) {
+    const { head, face, title, sub, line, place, leave } = this.#ui;
+    const owner = SUBTITLE[status.owner] ? status.owner : 'bot';
+    const human = owner === 'agent';
+    this.#status = { ...status, owner };
+    if (head.classList.toggle('human', human) !== (face.dataset.human === '1')) {
+      face.dataset.human = human ? '1' : '';
+      face.replaceChildren(icon(human ? 'person' : 'bell'));
+    }
+    const set = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+    set(title, this.#title());
+    set(sub, human && status.agent ? `人工坐席${str(status.agent)}正在为您服务` : SUBTITLE[owner]);
+    const held = line.contains(this.shadowRoot.activeElement);
+    const waits = owner === 'queue' && status.number;
+    line.hidden = !waits;
+    leave.disabled = false;
+    if (waits) this.#wait(place, status);
+    else if (held) this.#focus();
+    this.#showSeen();
+    if (this.#stuck) this.#toEnd();
+  }
+
+  #wait(place, { ahead, minutes, staffed, number, hours }) {
+    const front = ahead ? `前面还有${ahead}位` : '您排在最前面';
+    const wait = minutes ? `大约要等${minutes}分钟` : '要等多久说不准';
+    const words = staffed ? `${front}，${wait}` : `现在不在人工服务时间（${str(hours)}），坐席上班后按顺序接待`;
+    const ticket = `单号 ${str(number)}`;
+    if (place.textContent !== words + ticket) place.replaceChildren(words, el('small', { text: ticket }));
+  }
+
+  #leave() {
+    if (this.#link !== 'online') return this.#remark('连上以后再点一次');
+    this.#ui.leave.disabled = true;
+    this.#send({ type: 'leave_queue' });
   }
 
   #error({ code, text, client_id: cid }) {
@@ -901,7 +1073,10 @@ class ShuilingChat extends HTMLElement {
     if (item) {
       clearTimeout(item.timer);
       this.#state(item, 'failed', str(text));
-    } else this.#remark(str(text));
+    } else {
+      this.#ui.leave.disabled = false;
+      this.#remark(str(text));
+    }
   }
 
   #remark(text) {

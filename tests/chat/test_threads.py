@@ -72,13 +72,17 @@ async def test_the_token_itself_is_not_stored(sessions: SessionFactory) -> None:
     assert row.session_hash is not None and token.encode() not in row.session_hash
 
 
-async def test_a_closed_conversation_does_not_open(sessions: SessionFactory) -> None:
+async def test_a_closed_conversation_opens_again_with_the_bot(sessions: SessionFactory) -> None:
     token, conversation, _ = await open_session(sessions, None)
     async with sessions() as session, session.begin():
         await session.execute(
             update(Conversation).where(Conversation.id == conversation).values(owner=Owner.CLOSED)
         )
-    assert (await open_session(sessions, token))[1] != conversation
+    assert (await open_session(sessions, token))[1] == conversation
+    async with sessions() as session, session.begin():
+        await threads.accept(session, CIPHER, conversation, "还有一件事", None, TODAY)
+    async with sessions() as session:
+        assert (await session.get_one(Conversation, conversation)).owner == Owner.BOT
 
 
 async def test_a_sender_of_another_channel_has_one_conversation(sessions: SessionFactory) -> None:
@@ -191,4 +195,6 @@ async def test_the_frame_keeps_what_is_internal_at_home(
     assert told["custom"] == {"kind": "citations", "items": []}
     assert told["created_at"].startswith("20")
     for frame in (said, told):
-        assert set(frame) == {"type", "id", "sender", "text", "buttons", "custom", "client_id", "created_at"}
+        assert set(frame) == {
+            "type", "id", "sender", "text", "by", "buttons", "custom", "client_id", "created_at",
+        }  # fmt: skip

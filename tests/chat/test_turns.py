@@ -18,6 +18,7 @@ from chat.ports import Answer, Checked, DialogueUnavailable, Said
 from chat.turns import MAX_FAILURES, SLOW_WORDS, Patience, Turns
 from store.engine import SessionFactory
 from store.fictional import phone
+from store.handoff_models import Staff
 from store.models import Conversation, Message, MessageState, Owner
 from tests.chat.conftest import NewConversation
 from tests.chat.database import CIPHER, fresh_database, opened
@@ -85,6 +86,7 @@ class House:
         self.guard: Any = Lenient()
         self.humans: list[tuple[uuid.UUID, str]] = []
         self.outcomes: list[str] = []
+        self.passed_on: list[uuid.UUID] = []
         self.turns = self.again(patience)
 
     def again(self, patience: Patience) -> Turns:
@@ -96,7 +98,11 @@ class House:
             self.hub,
             patience,
             lambda _, outcome: self.outcomes.append(outcome),
+            self.pass_on,
         )
+
+    async def pass_on(self, conversation_id: uuid.UUID) -> None:
+        self.passed_on.append(conversation_id)
 
     async def check(self, conversation_id: uuid.UUID, answer: Answer) -> Checked:
         found: Checked = await self.guard.check(conversation_id, answer)
@@ -315,17 +321,39 @@ async def test_a_closed_house_takes_nothing_up(house: House, new_conversation: N
     assert await house.states(conversation) == [MessageState.PENDING]
 
 
-@pytest.mark.parametrize("owner", [Owner.QUEUE, Owner.AGENT])
-async def test_what_a_human_owns_the_bot_leaves_alone(
-    house: House, new_conversation: NewConversation, owner: Owner
+async def test_while_a_human_owns_it_the_dialogue_is_not_called_and_the_human_is_told(
+    house: House, new_conversation: NewConversation, sessions: SessionFactory
 ) -> None:
     conversation = await new_conversation()
     async with house.sessions() as session, session.begin():
-        await session.execute(update(Conversation).where(Conversation.id == conversation).values(owner=owner))
+        agent = Staff(
+            id=uuid.uuid4(), login=uuid.uuid4().hex, name="王敏", roles=["agent"], password_hash="-"
+        )
+        session.add(agent)
+        await session.flush()
+        await session.execute(
+            update(Conversation)
+            .where(Conversation.id == conversation)
+            .values(owner=Owner.AGENT, agent_id=agent.id)
+        )
     (message,) = await house.say(conversation, "坐席你好")
     assert await house.turns.wait_for(message) == []
     assert house.twin.calls == 0
     assert await house.states(conversation) == [MessageState.ANSWERED]
+    assert house.passed_on == [conversation]
+
+
+async def test_whoever_waits_in_the_queue_is_still_answered_by_the_bot(
+    house: House, new_conversation: NewConversation
+) -> None:
+    conversation = await new_conversation()
+    async with house.sessions() as session, session.begin():
+        await session.execute(
+            update(Conversation).where(Conversation.id == conversation).values(owner=Owner.QUEUE)
+        )
+    (message,) = await house.say(conversation, "先问个别的")
+    assert [m.text for m in await house.turns.wait_for(message)] == ["答：先问个别的"]
+    assert house.passed_on == []
 
 
 async def test_what_the_guard_replaces_is_what_is_stored(

@@ -93,6 +93,7 @@ def gateway(
             given: dict[str, Any] = {
                 "env": "test",
                 "telephone": False,
+                "console": False,
                 "today": TODAY,
                 "data_dir": tmp_path_factory.mktemp("data"),
                 "DATABASE_URL": seeded_url,

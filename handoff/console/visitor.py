@@ -1,0 +1,120 @@
+"""Who has a page open: proven anew at every action, by the session in the store and the table of permissions."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import wraps
+from typing import ParamSpec
+
+import structlog
+from fastapi import Request
+from nicegui import ui
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from handoff.card import CannotReveal
+from handoff.casework import CannotSettle
+from handoff.claim import CannotClaim
+from handoff.console.parts import parts
+from handoff.decisions import CannotDecide
+from handoff.permissions import Action, NotAllowed, may, require
+from handoff.sessions import session_of
+from handoff.thread import BadWords, NotYours
+from store.handoff_models import Presence, Staff
+from tax.deferral import DeferralError
+
+log = structlog.get_logger("handoff.console")
+COOKIE = "shuiling_console"
+LOGIN = "/console/login"
+P = ParamSpec("P")
+_REFUSALS = (
+    CannotClaim,
+    CannotDecide,
+    CannotReveal,
+    CannotSettle,
+    NotYours,
+    BadWords,
+    NotAllowed,
+    DeferralError,
+    LookupError,
+    ValueError,
+)
+
+
+class SessionEnded(Exception):
+    """The login has run out or was ended elsewhere."""
+
+
+@dataclass(slots=True)
+class Visitor:
+    """A member of staff at an open page."""
+
+    token: str
+    staff_id: uuid.UUID
+    login: str
+    name: str
+    roles: Collection[str]
+    presence: Presence
+
+    def may(self, action: Action) -> bool:
+        """Whether to show what does ``action``; doing it is checked again."""
+        return may(self.roles, action)
+
+    @asynccontextmanager
+    async def acting(
+        self, action: Action, *, idle: bool = False
+    ) -> AsyncIterator[tuple[AsyncSession, Staff]]:
+        """One transaction of somebody who is still logged in and may do ``action``.
+
+        ``idle``: done by the page itself; it does not keep the login alive.
+
+        Raises:
+            SessionEnded: the login does not hold any more.
+            NotAllowed: their roles do not include the action.
+        """
+        async with parts().sessions() as session, session.begin():
+            staff = await session_of(session, self.token, used=not idle)
+            if staff is None:
+                raise SessionEnded
+            self.roles = tuple(staff.roles)
+            require(staff.roles, action)
+            yield session, staff
+
+
+async def visitor(request: Request, action: Action | None = None) -> Visitor | None:
+    """Who asks for a page, or ``None`` after sending them to the login.
+
+    Raises :class:`NotAllowed` where their roles do not include ``action``.
+    """
+    token = request.cookies.get(COOKIE, "")
+    async with parts().sessions() as session, session.begin():
+        staff = await session_of(session, token) if token else None
+    if staff is None:
+        ui.navigate.to(LOGIN)
+        return None
+    if action is not None:
+        require(staff.roles, action)
+    return Visitor(token, staff.id, staff.login, staff.name, tuple(staff.roles), Presence(staff.presence))
+
+
+def told(
+    handler: Callable[P, Awaitable[None]],
+) -> Callable[P, Awaitable[None]]:
+    """A handler whose refusals are shown to whoever caused them."""
+
+    @wraps(handler)
+    async def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            await handler(*args, **kwargs)
+        except SessionEnded:
+            ui.navigate.to(LOGIN)
+        except _REFUSALS as error:
+            ui.notify(str(error), type="warning", position="top")
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("console_action_failed", error=type(error).__name__)
+            ui.notify("数据库暂时连不上，刚才的操作没有成功，请再试一次。", type="negative", position="top")
+
+    return run

@@ -11,9 +11,11 @@ from nicegui import ui
 from chat import threads
 from gateway.agent_guard import WrittenGuard
 from gateway.parts import Parts
+from gateway.questions import question_miner
 from gateway.settings import ROOT, Settings
 from handoff.console import entrance, files, pages
 from handoff.console.parts import ConsoleParts, install
+from handoff.signing import Keys
 from kb.check import load_forbidden
 
 CONSOLE = "/console"
@@ -59,11 +61,11 @@ def hand_in(parts: Parts, settings: Settings) -> None:
                 parts.clock.today,
             ),
             prompt=prompt,
-            miner=None,  # type: ignore[arg-type]
+            miner=question_miner(parts.services.kb.embedder),
             now=parts.clock.now,
             today=parts.clock.today,
             file_of=parts.uploads.path,
-            data_dir=settings.data_dir,
+            keys=Keys(folder=settings.data_dir / "keys", bureau=settings.bureau),
             bureau=settings.bureau,
             secure_cookie=_https(settings),
         )

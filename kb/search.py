@@ -181,6 +181,11 @@ class KnowledgeBase:
             cache_dir,
         )
 
+    @property
+    def embedder(self) -> Embedder:
+        """What turns texts into vectors here."""
+        return self._embedder
+
     def get(self, article_id: str) -> Article | None:
         """The article of that id, or None."""
         return self._by_id.get(article_id)

@@ -31,9 +31,9 @@ class AdminPage:
         self._who = who
         frame(who, "/console/admin")
         with ui.element("div").classes("sl-page flex flex-col gap-3"):
-            self._staff = ui.element("section").classes("sl-panel").mark("staff")
-            self._office = ui.element("section").classes("sl-panel").mark("office")
-            self._replies = ui.element("section").classes("sl-panel").mark("replies")
+            self._staff = ui.element("section").classes("sl-panel").props("data-mark=staff")
+            self._office = ui.element("section").classes("sl-panel").props("data-mark=office")
+            self._replies = ui.element("section").classes("sl-panel").props("data-mark=replies")
 
     @told
     async def run(self) -> None:
@@ -51,8 +51,8 @@ class AdminPage:
         with self._staff:
             with ui.row().classes("items-center w-full"):
                 ui.label("账号").classes("text-lg font-bold")
-                ui.button("新账号", on_click=self._new).props("unelevated no-caps").classes("ml-auto").mark(
-                    "new-staff"
+                ui.button("新账号", on_click=self._new).props("unelevated no-caps").classes("ml-auto").props(
+                    "data-mark=new-staff"
                 )
             for staff in everybody:
                 with ui.element("div").classes("sl-fact items-center border-b"):
@@ -81,8 +81,8 @@ class AdminPage:
     async def _new(self) -> None:
         with ui.context.client.content, ui.dialog() as dialog, ui.card().classes("w-[28rem] max-w-full"):
             ui.label("新账号").classes("text-lg font-bold")
-            login = ui.input("账号（小写字母和数字）").classes("w-full").mark("new-login")
-            name = ui.input("姓名（纳税人会看到）").classes("w-full").mark("new-name")
+            login = ui.input("账号（小写字母和数字）").classes("w-full").props("data-mark=new-login")
+            name = ui.input("姓名（纳税人会看到）").classes("w-full").props("data-mark=new-name")
             password = ui.input("初始密码（至少10位）", password=True, password_toggle_button=True).classes(
                 "w-full"
             )
@@ -174,7 +174,9 @@ class AdminPage:
             ui.label("人工服务时间").classes("text-lg font-bold")
             ui.label("官方工作日（含调休上班日），北京时间。每行一段，例如 09:00-12:00。").classes("sl-keys")
             written = "\n".join(f"{a:%H:%M}-{b:%H:%M}" for a, b in opening.stretches)
-            area = ui.textarea(value=written).props("outlined autogrow").classes("w-72").mark("hours")
+            area = (
+                ui.textarea(value=written).props("outlined autogrow").classes("w-72").props("data-mark=hours")
+            )
 
             @told
             async def save() -> None:
@@ -182,7 +184,7 @@ class AdminPage:
                     await administration.set_office_hours(session, staff, stretches(area.value or ""))
                 ui.notify("已保存。", type="positive", position="top")
 
-            ui.button("保存", on_click=save).props("unelevated no-caps").mark("save-hours")
+            ui.button("保存", on_click=save).props("unelevated no-caps").props("data-mark=save-hours")
 
     def _show_replies(self, replies: Sequence[CannedReply]) -> None:
         self._replies.clear()
@@ -268,7 +270,7 @@ def _seen(staff: Staff) -> str:
 def _buttons(dialog: ui.dialog, words: str, do: Callable[[], Awaitable[None]]) -> None:
     with ui.row().classes("w-full justify-end"):
         ui.button("取消", on_click=lambda: dialog.submit(False)).props("flat no-caps")
-        ui.button(words, on_click=do).props("unelevated no-caps").mark("do-save")
+        ui.button(words, on_click=do).props("unelevated no-caps").props("data-mark=do-save")
 
 
 @ui.page("/admin", title="管理 · 税铃工作台")

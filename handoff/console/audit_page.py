@@ -32,14 +32,20 @@ class AuditPage:
                     self._first = ui.input("从").props("type=date outlined dense")
                     self._last = ui.input("到").props("type=date outlined dense")
                     self._actor = ui.input("操作者，如 staff:li").props("outlined dense")
-                    self._action = ui.input("动作开头，如 ticket.").props("outlined dense").mark("action")
+                    self._action = (
+                        ui.input("动作开头，如 ticket.").props("outlined dense").props("data-mark=action")
+                    )
                     self._subject = ui.input("对象，如 ticket:RG2026-000001").props("outlined dense")
-                    ui.button("查", on_click=self._search).props("unelevated no-caps").mark("search")
+                    ui.button("查", on_click=self._search).props("unelevated no-caps").props(
+                        "data-mark=search"
+                    )
                     ui.button("导出 CSV", on_click=lambda: self._export(False)).props("flat no-caps")
                     ui.button("导出 XLSX", on_click=lambda: self._export(True)).props("flat no-caps")
-                    ui.button("校验整条链", on_click=self._check).props("outline no-caps").mark("verify")
-                self._verdict = ui.label().mark("verdict")
-                self._rows = ui.element("div").classes("w-full mt-2").mark("trail")
+                    ui.button("校验整条链", on_click=self._check).props("outline no-caps").props(
+                        "data-mark=verify"
+                    )
+                self._verdict = ui.label().props("data-mark=verdict")
+                self._rows = ui.element("div").classes("w-full mt-2").props("data-mark=trail")
                 self._more = ui.button("更早的", on_click=self._show_more).props("flat no-caps")
                 self._more.set_visibility(False)
             ThreadExport(who)

@@ -23,7 +23,7 @@ class CannedMenu:
         self._who = who
         self._row = row
         self._insert = insert
-        self._button = ui.button("常用语", on_click=self.open).props("flat no-caps").mark("canned")
+        self._button = ui.button("常用语", on_click=self.open).props("flat no-caps").props("data-mark=canned")
 
     def set_enabled(self, enabled: bool) -> None:
         """Whether there is anybody to say something to."""
@@ -45,7 +45,10 @@ class CannedMenu:
             ready = [(r.title, fill(r.text, filling)) for r in await replies(session)]
         with ui.context.client.content, ui.dialog() as dialog, ui.card().classes("w-[34rem] max-w-full"):
             wanted = (
-                ui.input("找一句").props("outlined dense autofocus").classes("w-full").mark("find-canned")
+                ui.input("找一句")
+                .props("outlined dense autofocus")
+                .classes("w-full")
+                .props("data-mark=find-canned")
             )
             with ui.element("div").classes("w-full max-h-96 overflow-auto"):
                 for title, words in ready:

@@ -37,7 +37,9 @@ class CardView:
     def __init__(self, who: Visitor) -> None:
         self._who = who
         self._row: Row | None = None
-        self._body = ui.element("aside").classes("sl-card").props('aria-label="纳税人"').mark("card")
+        self._body = (
+            ui.element("aside").classes("sl-card").props('aria-label="纳税人"').props("data-mark=card")
+        )
 
     @told
     async def open(self, row: Row) -> None:
@@ -48,7 +50,7 @@ class CardView:
         self._body.clear()
         with self._body:
             heading("转来的原因")
-            ui.label(row.summary).classes("sl-sum").mark("summary")
+            ui.label(row.summary).classes("sl-sum").props("data-mark=summary")
             if row.trigger and row.trigger not in row.summary:
                 ui.label(f"触发的话：「{row.trigger}」").classes("sl-keys mt-1")
             self._person(card)
@@ -75,7 +77,9 @@ class CardView:
             with ui.element("div").classes("v"):
                 ui.label(person.identifier_mask)
                 if self._who.may(Action.REVEAL_IDENTITY):
-                    ui.button("查看", on_click=self._reveal).props("flat dense no-caps").mark("reveal")
+                    ui.button("查看", on_click=self._reveal).props("flat dense no-caps").props(
+                        "data-mark=reveal"
+                    )
 
     @told
     async def _reveal(self) -> None:
@@ -84,7 +88,10 @@ class CardView:
         with ui.context.client.content, ui.dialog() as dialog, ui.card():
             ui.label("查看完整识别号会留下记录。").classes("font-bold")
             why = (
-                ui.input("查看原因").props("outlined dense maxlength=100").classes("w-72").mark("reveal-why")
+                ui.input("查看原因")
+                .props("outlined dense maxlength=100")
+                .classes("w-72")
+                .props("data-mark=reveal-why")
             )
             with ui.row().classes("w-full justify-end"):
                 ui.button("取消", on_click=lambda: dialog.submit(None)).props("flat no-caps")

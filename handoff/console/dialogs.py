@@ -40,16 +40,16 @@ async def ask_override(findings: Sequence[Finding]) -> str | None:
             ui.input("坚持发送的理由（会记录）")
             .props("outlined dense maxlength=200")
             .classes("w-full")
-            .mark("why")
+            .props("data-mark=why")
         )
         with ui.row().classes("w-full justify-end"):
-            ui.button("改一改", on_click=lambda: dialog.submit(None)).props("unelevated no-caps").mark(
-                "rewrite"
+            ui.button("改一改", on_click=lambda: dialog.submit(None)).props("unelevated no-caps").props(
+                "data-mark=rewrite"
             )
             send = ui.button("仍然发送", on_click=lambda: dialog.submit(why.value)).props(
                 "outline no-caps color=negative"
             )
-            send.mark("send-anyway").bind_enabled_from(
+            send.props("data-mark=send-anyway").bind_enabled_from(
                 why, "value", lambda value: bool((value or "").strip())
             )
     answer = await dialog
@@ -86,7 +86,7 @@ async def ask_transfer(who: Visitor, conversation_id: uuid.UUID) -> bool:
         with ui.row().classes("w-full justify-end"):
             ui.button("取消", on_click=lambda: dialog.submit(False)).props("flat no-caps")
             ui.button("放回队列", on_click=lambda: do(True)).props("outline no-caps")
-            ui.button("转接", on_click=do).props("unelevated no-caps").mark("do-transfer")
+            ui.button("转接", on_click=do).props("unelevated no-caps").props("data-mark=do-transfer")
     return await _answer(dialog)
 
 
@@ -130,7 +130,7 @@ async def ask_hand_back(who: Visitor, conversation_id: uuid.UUID) -> bool:
 
         with ui.row().classes("w-full justify-end"):
             ui.button("取消", on_click=lambda: dialog.submit(False)).props("flat no-caps")
-            ui.button("交回", on_click=do).props("unelevated no-caps").mark("do-hand-back")
+            ui.button("交回", on_click=do).props("unelevated no-caps").props("data-mark=do-hand-back")
     return await _answer(dialog)
 
 
@@ -148,7 +148,9 @@ async def ask_close(who: Visitor, conversation_id: uuid.UUID) -> bool:
 
         with ui.row().classes("w-full justify-end"):
             ui.button("取消", on_click=lambda: dialog.submit(False)).props("flat no-caps")
-            ui.button("结束", on_click=do).props("unelevated no-caps color=negative").mark("do-close")
+            ui.button("结束", on_click=do).props("unelevated no-caps color=negative").props(
+                "data-mark=do-close"
+            )
     return await _answer(dialog)
 
 

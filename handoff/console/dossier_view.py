@@ -19,7 +19,7 @@ def show_dossier(dossier: Dossier, buttons: Callable[[Dossier], None] | None) ->
     head = dossier.head
     with ui.row().classes("items-center w-full gap-2"):
         ui.label(f"{head.number} {head.name}").classes("text-lg font-bold")
-        ui.label(STATUS_ZH[head.status]).classes("sl-tag").mark("application-status")
+        ui.label(STATUS_ZH[head.status]).classes("sl-tag").props("data-mark=application-status")
         if buttons is not None:
             with ui.row().classes("ml-auto gap-2"):
                 buttons(dossier)

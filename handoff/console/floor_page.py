@@ -42,7 +42,7 @@ class FloorPage:
         self._seats_now: tuple[Seat, ...] = ()
         frame(who, "/console/floor")
         with ui.element("div").classes("sl-page"):
-            self._body = ui.element("div").classes("w-full").mark("floor")
+            self._body = ui.element("div").classes("w-full").props("data-mark=floor")
         self._client = ui.context.client
         self._client.on_delete(parts().live.subscribe(self._heard))
         ui.timer(TICK_S, self._dirty.set)
@@ -111,8 +111,8 @@ class FloorPage:
                         self._give(row)
 
     def _give(self, row: Row) -> None:
-        ui.button("分派", on_click=lambda: self._choose(row)).props("flat dense no-caps").mark(
-            f"assign-{row.number}"
+        ui.button("分派", on_click=lambda: self._choose(row)).props("flat dense no-caps").props(
+            f'data-mark="assign-{row.number}"'
         )
 
     @told
@@ -159,7 +159,7 @@ def _tiles(now: Floor) -> None:
     with ui.element("div").classes("sl-tiles"):
         for name, value in shown:
             with ui.element("div").classes("sl-tile"):
-                ui.label(value).classes("n").mark(f"tile-{name}")
+                ui.label(value).classes("n").props(f'data-mark="tile-{name}"')
                 ui.label(name).classes("k")
                 ui.tooltip(_DEFINITIONS[name])
 

@@ -90,7 +90,7 @@ def _presence(who: Visitor, changed: Callable[[Presence], None]) -> None:
         .props(
             "no-caps unelevated color=white text-color=primary toggle-color=amber-6 toggle-text-color=black"
         )
-        .mark("presence")
+        .props("data-mark=presence")
     )
     choice.on_value_change(choose)
     ui.timer(BEAT_S, say_so)

@@ -51,12 +51,14 @@ class InboxPage:
 
     def _build_list(self) -> None:
         with ui.row().classes("items-center w-full p-2 gap-2"):
-            ui.button("接下一个", on_click=self._next).props("unelevated no-caps").mark("claim-next")
+            ui.button("接下一个", on_click=self._next).props("unelevated no-caps").props(
+                "data-mark=claim-next"
+            )
             self._hint = ui.label().classes("sl-keys")
         self._tabs = ui.tabs(on_change=self._tab_changed).props("dense no-caps align=justify")
         with self._tabs:
             self._heads = {
-                name: ui.tab(name, label=label).mark(f"tab-{name}")
+                name: ui.tab(name, label=label).props(f'data-mark="tab-{name}"')
                 for name, label in (
                     ("waiting", "等待"),
                     ("mine", "我的"),
@@ -65,7 +67,7 @@ class InboxPage:
                 )
             }
         self._tabs.value = "waiting"
-        self._rows = ui.element("div").mark("rows")
+        self._rows = ui.element("div").props("data-mark=rows")
         ui.label(KEYS).classes("sl-keys p-3")
 
     async def run(self) -> None:
@@ -144,7 +146,7 @@ class InboxPage:
             ui.element("div")
             .classes("sl-row here" if here else "sl-row")
             .props(f'role=button tabindex=0 data-ticket="{row.number}"')
-            .mark(f"row-{row.number}")
+            .props(f'data-mark="row-{row.number}"')
         )
         line.on("click", lambda: self.open(row))
         line.on("keydown.enter", lambda: self.open(row))

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from handoff.ports import AgentGuard, Prompter
 from handoff.questions import Miner
+from handoff.signing import Keys
 from kb.search import KnowledgeBase
 from store.crypto import FieldCipher
 from store.live import Live
@@ -31,7 +32,7 @@ class ConsoleParts:
     now: Callable[[], datetime]
     today: Callable[[], date]
     file_of: Callable[[str], Path]
-    data_dir: Path
+    keys: Keys
     bureau: str
     secure_cookie: bool
     """Whether browsers come by https."""

@@ -33,14 +33,14 @@ class ReportsPage:
             with ui.row().classes("items-end gap-3 w-full"):
                 quick = ui.toggle(_DAYS, value="30").props("no-caps unelevated")
                 quick.on_value_change(lambda event: self._choose(_last(int(event.value))))
-                self._first = ui.input("从").props("type=date outlined dense").mark("first")
-                self._last = ui.input("到").props("type=date outlined dense").mark("last")
-                ui.button("查看", on_click=self._asked).props("outline no-caps").mark("show")
+                self._first = ui.input("从").props("type=date outlined dense").props("data-mark=first")
+                self._last = ui.input("到").props("type=date outlined dense").props("data-mark=last")
+                ui.button("查看", on_click=self._asked).props("outline no-caps").props("data-mark=show")
                 with ui.row().classes("ml-auto"):
-                    ui.button("导出 CSV", on_click=self._csv).props("flat no-caps").mark("csv")
-                    ui.button("导出 XLSX", on_click=self._xlsx).props("flat no-caps").mark("xlsx")
+                    ui.button("导出 CSV", on_click=self._csv).props("flat no-caps").props("data-mark=csv")
+                    ui.button("导出 XLSX", on_click=self._xlsx).props("flat no-caps").props("data-mark=xlsx")
             self._body = ui.element("div").classes("grid grid-cols-1 lg:grid-cols-2 gap-3 w-full mt-3")
-            self._questions = ui.element("section").classes("sl-panel mt-3").mark("questions")
+            self._questions = ui.element("section").classes("sl-panel mt-3").props("data-mark=questions")
 
     async def run(self) -> None:
         """Show the last thirty days."""
@@ -70,10 +70,10 @@ class ReportsPage:
 
     def _show(self, key: str, result: Result) -> None:
         shown = FIGURES[key]
-        with ui.element("section").classes("sl-panel").mark(f"figure-{key}"):
+        with ui.element("section").classes("sl-panel").props(f'data-mark="figure-{key}"'):
             with ui.row().classes("items-baseline w-full gap-2"):
                 ui.label(shown.title).classes("text-lg font-bold").props(f'title="{shown.definition}"')
-                ui.label(_value(result, shown.unit)).classes("text-lg").mark(f"value-{key}")
+                ui.label(_value(result, shown.unit)).classes("text-lg").props(f'data-mark="value-{key}"')
                 with ui.icon("help_outline").classes("sl-keys cursor-help"):
                     ui.tooltip(shown.definition)
                 ui.button("表", on_click=lambda: self._as_table(key)).props("flat dense no-caps").classes(

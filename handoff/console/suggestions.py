@@ -19,7 +19,7 @@ class Suggestions:
     def __init__(self, insert: Callable[[str], None]) -> None:
         self._insert = insert
         self._hits: tuple[Hit, ...] = ()
-        self._strip = ui.element("div").classes("sl-suggest").mark("suggestions")
+        self._strip = ui.element("div").classes("sl-suggest").props("data-mark=suggestions")
         self._strip.set_visibility(False)
 
     async def about(self, question: str) -> None:

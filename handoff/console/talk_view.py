@@ -45,7 +45,10 @@ class TalkView:
         with ui.element("section").classes("sl-talk").props('aria-label="会话"'):
             self._bar = ui.element("div").classes("bar")
             self._thread = (
-                ui.element("div").classes("sl-thread").props("role=log aria-live=polite").mark("thread")
+                ui.element("div")
+                .classes("sl-thread")
+                .props("role=log aria-live=polite")
+                .props("data-mark=thread")
             )
             self._typing = ui.label("").classes("sl-keys px-3")
             self._suggestions = Suggestions(self._insert)
@@ -54,15 +57,17 @@ class TalkView:
                     ui.textarea(placeholder="回复纳税人，Enter 发送，Shift+Enter 换行")
                     .props("outlined dense autogrow input-class=max-h-40 maxlength=2000")
                     .classes("w-full")
-                    .mark("composer")
+                    .props("data-mark=composer")
                 )
                 self._composer.on("keydown.enter.exact.prevent", self._send)
                 self._composer.on_value_change(self._typed)
                 with ui.row().classes("w-full items-center gap-2 mt-1"):
                     self._send_button = (
-                        ui.button("发送", on_click=self._send).props("unelevated no-caps").mark("send")
+                        ui.button("发送", on_click=self._send)
+                        .props("unelevated no-caps")
+                        .props("data-mark=send")
                     )
-                    ui.button("写内部备注", on_click=self._note).props("flat no-caps").mark("note")
+                    ui.button("写内部备注", on_click=self._note).props("flat no-caps").props("data-mark=note")
                     self._canned = CannedMenu(who, lambda: self._row, self._insert)
                     self._note_hint = ui.label().classes("sl-keys")
         self._card = CardView(who)
@@ -157,15 +162,21 @@ class TalkView:
             ).classes("title")
             ui.label(_owner_words(talk, row)).classes("sl-tag")
             if row.status == TicketStatus.WAITING and self._who.may(Action.CLAIM):
-                ui.button("接这个", on_click=self._claim).props("unelevated no-caps dense").mark("claim-this")
-            if self._is_mine:
-                ui.button("邀请", on_click=self._invite).props("outline no-caps dense").mark("invite")
-                ui.button("转接", on_click=self._transfer).props("outline no-caps dense").mark("transfer")
-                ui.button("交回税铃", on_click=self._hand_back).props("outline no-caps dense").mark(
-                    "hand-back"
+                ui.button("接这个", on_click=self._claim).props("unelevated no-caps dense").props(
+                    "data-mark=claim-this"
                 )
-                ui.button("结束", on_click=self._close).props("outline no-caps dense color=negative").mark(
-                    "close"
+            if self._is_mine:
+                ui.button("邀请", on_click=self._invite).props("outline no-caps dense").props(
+                    "data-mark=invite"
+                )
+                ui.button("转接", on_click=self._transfer).props("outline no-caps dense").props(
+                    "data-mark=transfer"
+                )
+                ui.button("交回税铃", on_click=self._hand_back).props("outline no-caps dense").props(
+                    "data-mark=hand-back"
+                )
+                ui.button("结束", on_click=self._close).props("outline no-caps dense color=negative").props(
+                    "data-mark=close"
                 )
 
     def _show_thread(self, talk: Talk) -> None:

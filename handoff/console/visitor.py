@@ -15,6 +15,7 @@ from nicegui import ui
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from handoff.bill_changes import CannotChange
 from handoff.card import CannotReveal
 from handoff.casework import CannotSettle
 from handoff.claim import CannotClaim
@@ -24,13 +25,14 @@ from handoff.permissions import Action, NotAllowed, may, require
 from handoff.sessions import session_of
 from handoff.thread import BadWords, NotYours
 from store.handoff_models import Presence, Staff
-from tax.deferral import DeferralError
+from tax.errors import TaxError
 
 log = structlog.get_logger("handoff.console")
 COOKIE = "shuiling_console"
 LOGIN = "/console/login"
 P = ParamSpec("P")
 _REFUSALS = (
+    CannotChange,
     CannotClaim,
     CannotDecide,
     CannotReveal,
@@ -38,7 +40,7 @@ _REFUSALS = (
     NotYours,
     BadWords,
     NotAllowed,
-    DeferralError,
+    TaxError,
     LookupError,
     ValueError,
 )

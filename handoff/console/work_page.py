@@ -48,13 +48,13 @@ class WorkPage:
             tabs = ui.tabs(on_change=self._tab_changed).props("no-caps align=left")
             with tabs:
                 for name, words in _TABS.items():
-                    ui.tab(name, label=words).mark(f"work-{name}")
+                    ui.tab(name, label=words).props(f'data-mark="work-{name}"')
             tabs.value = DEFERRALS
             with ui.element("div").classes(
                 "grid grid-cols-1 lg:grid-cols-[22rem_1fr] gap-3 w-full mt-3 items-start"
             ):
-                self._list = ui.element("section").classes("sl-panel").mark("work-list")
-                self._detail = ui.element("section").classes("sl-panel").mark("work-detail")
+                self._list = ui.element("section").classes("sl-panel").props("data-mark=work-list")
+                self._detail = ui.element("section").classes("sl-panel").props("data-mark=work-detail")
             self._cases = CaseList(who, self._list, self._detail)
         self._client = ui.context.client
         self._client.on_delete(parts().live.subscribe(self._heard))
@@ -106,7 +106,7 @@ class WorkPage:
             ui.element("div")
             .classes("sl-row here" if here else "sl-row")
             .props("role=button tabindex=0")
-            .mark(f"application-{listed.number}")
+            .props(f'data-mark="application-{listed.number}"')
         )
         line.on("click", lambda: self._show(listed.id))
         line.on("keydown.enter", lambda: self._show(listed.id))
@@ -139,21 +139,21 @@ class WorkPage:
 
     def _buttons(self, dossier: Dossier) -> None:
         if Event.ACCEPT in dossier.may:
-            ui.button("受理", on_click=lambda: self._accept(dossier)).props("unelevated no-caps").mark(
-                "accept"
+            ui.button("受理", on_click=lambda: self._accept(dossier)).props("unelevated no-caps").props(
+                "data-mark=accept"
             )
         if dossier.may:
-            ui.button("要求补材料", on_click=lambda: self._ask_more(dossier)).props("outline no-caps").mark(
-                "ask-more"
+            ui.button("要求补材料", on_click=lambda: self._ask_more(dossier)).props("outline no-caps").props(
+                "data-mark=ask-more"
             )
         if Event.APPROVE in dossier.may:
-            ui.button("批准", on_click=lambda: self._approve(dossier)).props("unelevated no-caps").mark(
-                "approve"
+            ui.button("批准", on_click=lambda: self._approve(dossier)).props("unelevated no-caps").props(
+                "data-mark=approve"
             )
         if Event.REFUSE in dossier.may:
             ui.button("不予批准", on_click=lambda: self._refuse(dossier)).props(
                 "outline no-caps color=negative"
-            ).mark("refuse")
+            ).props("data-mark=refuse")
 
     @told
     async def _accept(self, dossier: Dossier) -> None:
@@ -193,7 +193,11 @@ class WorkPage:
             ui.label(
                 f"缴款期限{day(head.due)}，最晚可以到{day(dossier.latest_end)}（征管法第三十一条：不超过三个月）。"
             ).classes("sl-keys")
-            until = ui.input(value=head.requested_until.isoformat()).props("type=date outlined").mark("until")
+            until = (
+                ui.input(value=head.requested_until.isoformat())
+                .props("type=date outlined")
+                .props("data-mark=until")
+            )
             note = ui.input("审批意见（存档）").props("maxlength=300").classes("w-full")
 
             @told
@@ -213,7 +217,7 @@ class WorkPage:
 
             with ui.row().classes("w-full justify-end"):
                 ui.button("取消", on_click=lambda: dialog.submit(False)).props("flat no-caps")
-                ui.button("批准", on_click=do).props("unelevated no-caps").mark("do-approve")
+                ui.button("批准", on_click=do).props("unelevated no-caps").props("data-mark=do-approve")
         done = await dialog
         dialog.delete()
         if done:
@@ -244,7 +248,9 @@ class WorkPage:
 async def _ask_words(title: str, do: Callable[[str], Awaitable[None]]) -> None:
     with ui.context.client.content, ui.dialog() as dialog, ui.card().classes("w-[30rem] max-w-full"):
         ui.label(title).classes("font-bold")
-        words = ui.textarea().props("outlined autogrow maxlength=500").classes("w-full").mark("words")
+        words = (
+            ui.textarea().props("outlined autogrow maxlength=500").classes("w-full").props("data-mark=words")
+        )
 
         @told
         async def run() -> None:
@@ -253,7 +259,7 @@ async def _ask_words(title: str, do: Callable[[str], Awaitable[None]]) -> None:
 
         with ui.row().classes("w-full justify-end"):
             ui.button("取消", on_click=lambda: dialog.submit(False)).props("flat no-caps")
-            ui.button("确定", on_click=run).props("unelevated no-caps").mark("do-words")
+            ui.button("确定", on_click=run).props("unelevated no-caps").props("data-mark=do-words")
     await dialog
     dialog.delete()
 

@@ -9,8 +9,9 @@ from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 
 from chat import threads
+from chat.limits import RateLimit
 from gateway.agent_guard import WrittenGuard
-from gateway.parts import Parts
+from gateway.parts import Parts, address
 from gateway.questions import question_miner
 from gateway.settings import ROOT, Settings
 from handoff.console import entrance, files, pages
@@ -19,6 +20,8 @@ from handoff.signing import Keys
 from kb.check import load_forbidden
 
 CONSOLE = "/console"
+TRIES_PER_MINUTE = 60
+"""Logins from one address; an office may share one."""
 
 
 def mount(app: FastAPI, settings: Settings) -> None:
@@ -47,6 +50,7 @@ def hand_in(parts: Parts, settings: Settings) -> None:
             await threads.prompt(session, conversation_id, command, shown)
         parts.turns.wake(conversation_id)
 
+    tries = RateLimit(TRIES_PER_MINUTE)
     install(
         ConsoleParts(
             sessions=parts.sessions,
@@ -65,10 +69,21 @@ def hand_in(parts: Parts, settings: Settings) -> None:
             now=parts.clock.now,
             today=parts.clock.today,
             file_of=parts.uploads.path,
-            keys=Keys(folder=settings.data_dir / "keys", bureau=settings.bureau),
+            keys=_keys(settings),
             bureau=settings.bureau,
+            may_try=lambda connection: tries.allow(address(connection)),
             secure_cookie=_https(settings),
         )
+    )
+
+
+def _keys(settings: Settings) -> Keys:
+    passphrase = settings.thread_pkcs12_passphrase
+    return Keys(
+        folder=settings.data_dir / "keys",
+        bureau=settings.bureau,
+        pkcs12=settings.thread_pkcs12,
+        passphrase=passphrase.get_secret_value() if passphrase is not None else None,
     )
 
 

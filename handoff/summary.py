@@ -12,6 +12,8 @@ from store.models import Message
 
 QUOTED = 3
 LONGEST = 60
+_WORDS = "[一-龥]{2}"
+"""A code or a number alone tells a human nothing, and a code is nobody else's business."""
 
 
 async def summarize(
@@ -22,7 +24,11 @@ async def summarize(
     said = (
         await session.scalars(
             select(Message.text)
-            .where(Message.conversation_id == conversation_id, Message.sender == "taxpayer")
+            .where(
+                Message.conversation_id == conversation_id,
+                Message.sender == "taxpayer",
+                Message.text.regexp_match(_WORDS),
+            )
             .order_by(Message.id.desc())
             .limit(QUOTED)
         )

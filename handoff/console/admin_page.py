@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import time
 
-from fastapi import Request
+from fastapi import Request, Response
 from nicegui import ui
 
 from handoff import administration
@@ -55,7 +55,7 @@ class AdminPage:
                     "data-mark=new-staff"
                 )
             for staff in everybody:
-                with ui.element("div").classes("sl-fact items-center border-b"):
+                with ui.element("div").classes("sl-fact items-center sl-line"):
                     roles = "、".join(_ROLES.get(r, r) for r in staff.roles)
                     skills = "、".join(_SKILLS.get(s, s) for s in staff.skills) or "无技能"
                     off = "（已停用）" if staff.disabled else ""
@@ -195,7 +195,7 @@ class AdminPage:
                     "ml-auto"
                 )
             for reply in replies:
-                with ui.element("div").classes("sl-fact items-center border-b"):
+                with ui.element("div").classes("sl-fact items-center sl-line"):
                     ui.label(reply.title + ("（已收起）" if reply.retired else "")).classes("k")
                     ui.label(reply.text).classes("v")
                     with ui.row().classes("gap-0 no-wrap"):
@@ -274,8 +274,10 @@ def _buttons(dialog: ui.dialog, words: str, do: Callable[[], Awaitable[None]]) -
 
 
 @ui.page("/admin", title="管理 · 税铃工作台")
-async def admin_page(request: Request) -> None:
+async def admin_page(request: Request) -> Response | None:
     """For administrators."""
     who = await visitor(request, Action.MANAGE_STAFF)
-    if who is not None:
-        await AdminPage(who).run()
+    if isinstance(who, Response):
+        return who
+    await AdminPage(who).run()
+    return None

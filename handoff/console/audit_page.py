@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date
 
-from fastapi import Request
+from fastapi import Request, Response
 from nicegui import ui
 
 from handoff.console.frame import frame
@@ -79,7 +79,7 @@ class AuditPage:
         with self._rows:
             for entry in entries:
                 with ui.element("div").classes(
-                    "grid grid-cols-[5rem_8rem_10rem_12rem_16rem_1fr] gap-2 text-sm border-b py-1"
+                    "grid grid-cols-[5rem_8rem_10rem_12rem_16rem_1fr] gap-2 text-sm sl-line py-1"
                 ):
                     ui.label(str(entry.id))
                     ui.label(clock(entry.at))
@@ -123,8 +123,10 @@ def _day(text: str | None) -> date | None:
 
 
 @ui.page("/audit", title="审计 · 税铃工作台")
-async def audit_page(request: Request) -> None:
+async def audit_page(request: Request) -> Response | None:
     """For auditors."""
     who = await visitor(request, Action.READ_AUDIT)
-    if who is not None:
-        AuditPage(who)
+    if isinstance(who, Response):
+        return who
+    AuditPage(who)
+    return None

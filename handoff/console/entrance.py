@@ -52,12 +52,15 @@ async def entrance() -> HTMLResponse:
 
 @router.post(LOGIN)
 async def enter(
+    request: Request,
     login: Annotated[str, Form(max_length=40)] = "",
     password: Annotated[str, Form(max_length=200)] = "",
     code: Annotated[str, Form(max_length=8)] = "",
 ) -> Response:
     """Log in; the session's token lies in a cookie no script can read and no other site can send."""
     held = parts()
+    if not held.may_try(request):
+        return _page(429, "试得太多了，请过一分钟再来。", login)
     refused = ""
     token = ""
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 
-from fastapi import Request
+from fastapi import Request, Response
 from nicegui import background_tasks, ui
 
 from handoff import inbox
@@ -165,8 +165,10 @@ def _tiles(now: Floor) -> None:
 
 
 @ui.page("/floor", title="现场 · 税铃工作台")
-async def floor_page(request: Request) -> None:
+async def floor_page(request: Request) -> Response | None:
     """For supervisors."""
     who = await visitor(request, Action.SEE_FLOOR)
-    if who is not None:
-        await FloorPage(who).run()
+    if isinstance(who, Response):
+        return who
+    await FloorPage(who).run()
+    return None

@@ -8,7 +8,7 @@ import structlog
 from nicegui import ui
 from sqlalchemy.exc import SQLAlchemyError
 
-from handoff.console.visitor import LOGIN, SessionEnded, Visitor, told
+from handoff.console.visitor import SessionEnded, Visitor, to_login, told
 from handoff.permissions import ROLE_ZH, Action, NotAllowed, Role
 from handoff.presence import BEAT_S, beat, set_presence
 from store.handoff_models import Presence
@@ -43,6 +43,7 @@ def frame(who: Visitor, here: str, changed: Callable[[Presence], None] = lambda 
         with ui.element("div").classes("who"):
             if who.may(Action.SET_PRESENCE):
                 _presence(who, changed)
+            ui.link("我的账号", "/account")
             ui.label(f"{who.name}（{'、'.join(_role(role) for role in who.roles)}）")
             with ui.element("form").props("method=post action=/console/logout"):
                 ui.element("button").props("type=submit").classes("cursor-pointer underline").add_slot(
@@ -74,7 +75,7 @@ def _presence(who: Visitor, changed: Callable[[Presence], None]) -> None:
                 await beat(session, staff.id)
                 found = Presence(staff.presence)
         except SessionEnded:
-            ui.navigate.to(LOGIN)
+            to_login()
             return
         except (SQLAlchemyError, OSError, NotAllowed) as error:
             # The next beat tries again; after four silent ones the conversations go to others.

@@ -7,7 +7,8 @@ import json
 import uuid
 from datetime import UTC, datetime
 
-from fastapi import Request
+from fastapi import Request, Response
+from fastapi.responses import PlainTextResponse, RedirectResponse
 from nicegui import background_tasks, events, ui
 
 from handoff import inbox
@@ -15,7 +16,7 @@ from handoff.claim import claim, claim_next
 from handoff.console.frame import PAGES, frame
 from handoff.console.parts import parts
 from handoff.console.talk_view import TalkView
-from handoff.console.visitor import SessionEnded, Visitor, told, visitor
+from handoff.console.visitor import Visitor, told, visitor
 from handoff.console.words import CHANNEL_ZH, PACK_ZH, ago
 from handoff.inbox import Listing, Row
 from handoff.permissions import Action
@@ -244,17 +245,17 @@ def _js(words: str) -> str:
 
 
 @ui.page("/", title="接待 · 税铃工作台")
-async def inbox_page(request: Request) -> None:
+async def inbox_page(request: Request) -> Response | None:
     """The first page of whoever may see the queue; others are led to theirs."""
     who = await visitor(request)
-    if who is None:
-        return
+    if isinstance(who, Response):
+        return who
     if not who.may(Action.SEE_QUEUE):
         first = next((path for path, _, action in PAGES if who.may(action)), None)
-        if first is not None:
-            ui.navigate.to(first.removeprefix("/console"))
-        return
-    try:
-        await InboxPage(who).run()
-    except SessionEnded:
-        ui.navigate.to("/login")
+        return (
+            PlainTextResponse("您还没有角色，请找管理员。", 403)
+            if first is None
+            else RedirectResponse(first, 303)
+        )
+    await InboxPage(who).run()
+    return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-_PAGES = ("inbox_page", "work_page", "floor_page", "reports_page", "admin_page", "audit_page")
+_PAGES = ("inbox_page", "work_page", "floor_page", "reports_page", "admin_page", "audit_page", "account_page")
 
 
 def load() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nicegui import app
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from starlette.requests import HTTPConnection
 
 from handoff.ports import AgentGuard, Prompter
 from handoff.questions import Miner
@@ -34,6 +35,8 @@ class ConsoleParts:
     file_of: Callable[[str], Path]
     keys: Keys
     bureau: str
+    may_try: Callable[[HTTPConnection], bool]
+    """Whether this address may try a password now; an account's own lock comes on top."""
     secure_cookie: bool
     """Whether browsers come by https."""
 

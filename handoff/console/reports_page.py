@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-from fastapi import Request
+from fastapi import Request, Response
 from nicegui import ui
 
 from handoff.console.frame import frame
@@ -233,8 +233,10 @@ def _last(days: int) -> Period:
 
 
 @ui.page("/reports", title="报表 · 税铃工作台")
-async def reports_page(request: Request) -> None:
+async def reports_page(request: Request) -> Response | None:
     """For supervisors and auditors."""
     who = await visitor(request, Action.SEE_REPORTS)
-    if who is not None:
-        await ReportsPage(who).run()
+    if isinstance(who, Response):
+        return who
+    await ReportsPage(who).run()
+    return None

@@ -10,7 +10,8 @@ from functools import wraps
 from typing import ParamSpec
 
 import structlog
-from fastapi import Request
+from fastapi import Request, Response
+from fastapi.responses import PlainTextResponse, RedirectResponse
 from nicegui import ui
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -86,20 +87,21 @@ class Visitor:
             yield session, staff
 
 
-async def visitor(request: Request, action: Action | None = None) -> Visitor | None:
-    """Who asks for a page, or ``None`` after sending them to the login.
-
-    Raises :class:`NotAllowed` where their roles do not include ``action``.
-    """
+async def visitor(request: Request, action: Action | None = None) -> Visitor | Response:
+    """Who asks for a page; else what they get instead: the way to the login, or a refusal."""
     token = request.cookies.get(COOKIE, "")
     async with parts().sessions() as session, session.begin():
         staff = await session_of(session, token) if token else None
     if staff is None:
-        ui.navigate.to(LOGIN)
-        return None
-    if action is not None:
-        require(staff.roles, action)
+        return RedirectResponse(LOGIN, 303)
+    if action is not None and not may(staff.roles, action):
+        return PlainTextResponse(str(NotAllowed(action)), 403)
     return Visitor(token, staff.id, staff.login, staff.name, tuple(staff.roles), Presence(staff.presence))
+
+
+def to_login() -> None:
+    """Lead an open page to the login; paths are below the console here."""
+    ui.navigate.to(LOGIN.removeprefix("/console"))
 
 
 def told(
@@ -112,7 +114,7 @@ def told(
         try:
             await handler(*args, **kwargs)
         except SessionEnded:
-            ui.navigate.to(LOGIN)
+            to_login()
         except _REFUSALS as error:
             ui.notify(str(error), type="warning", position="top")
         except (SQLAlchemyError, OSError) as error:

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from datetime import date
 
-from fastapi import Request
+from fastapi import Request, Response
 from nicegui import background_tasks, events, ui
 
 from handoff.applications import Dossier, Listed, application, open_applications
@@ -272,8 +272,10 @@ def _day(text: str | None) -> date:
 
 
 @ui.page("/work", title="办理 · 税铃工作台")
-async def work_page(request: Request) -> None:
+async def work_page(request: Request) -> Response | None:
     """For officers, and for supervisors to read."""
     who = await visitor(request, Action.SEE_CASES)
-    if who is not None:
-        await WorkPage(who).run()
+    if isinstance(who, Response):
+        return who
+    await WorkPage(who).run()
+    return None

@@ -50,8 +50,10 @@ class Seat:
 
     def online(self) -> None:
         """Take conversations from now on."""
-        self.page.get_by_role("button", name="在线接待").click()
-        expect(self.page.get_by_text("您现在：在线接待")).to_be_visible(timeout=PATIENCE_MS)
+        choice = self.page.get_by_role("button", name="在线接待")
+        if choice.get_attribute("aria-pressed") != "true":
+            choice.click()
+            expect(self.page.get_by_text("您现在：在线接待")).to_be_visible(timeout=PATIENCE_MS)
 
     def claim_next(self) -> None:
         """Take whoever comes next."""

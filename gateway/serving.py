@@ -11,11 +11,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.calls.cast import write_cast
 from gateway.calls.speech import SPEECH
@@ -27,6 +29,8 @@ from gateway.rasa_process import loopback, serve_command, serve_environment
 from gateway.settings import DEFAULT_SECRET, ROOT, Settings
 from gateway.supervisor import ChildSpec, GaveUpError, Report, RestartPolicy, Supervisor
 from gateway.training import TrainingError, ready_model
+from handoff.canned import seed_canned
+from handoff.samples import Login, sample_logins, seed_staff
 from store import demo, embedded, migrate
 from store.crypto import FieldCipher
 from store.databases import ensure_databases, plain_url, rasa_url
@@ -109,6 +113,7 @@ class _Product:
         self._guardian: subprocess.Popen[bytes] | None = None
         self._url = ""
         self._state = settings.data_dir / "serve.json"
+        self._logins: tuple[Login, ...] = ()
 
     async def up(self) -> None:
         """Start everything and say so once it all answers."""
@@ -126,7 +131,7 @@ class _Product:
         if runs_here(self._settings):
             self.supervisor.start(self._standin())
         await self._until_ready()
-        self._report(banner(self._settings, time.monotonic() - self._began))
+        self._report(banner(self._settings, time.monotonic() - self._began, self._logins))
 
     async def down(self) -> None:
         """End everything, whatever was reached."""
@@ -197,23 +202,29 @@ class _Product:
         return model
 
     async def _prepare(self, url: str) -> None:
-        """Migrations, and the fictional taxpayers when the store is empty."""
+        """Migrations, the ready replies, and in a demonstration fictional taxpayers and sample staff."""
         await asyncio.to_thread(migrate.upgrade, url)
-        if not self._settings.demo:
-            return
-        cipher = await asyncio.to_thread(
-            FieldCipher.from_settings,
-            self._settings.field_keys.get_secret_value(),
-            self._settings.lookup_key.get_secret_value(),
-        )
         engine = make_engine(url, pool_size=1)
         try:
             async with make_sessions(engine)() as session, session.begin():
-                added = await demo.seed(session, cipher, today(self._settings))
+                await seed_canned(session)
+                if self._settings.demo:
+                    await self._prepare_demo(session)
         finally:
             await engine.dispose()
+
+    async def _prepare_demo(self, session: AsyncSession) -> None:
+        settings = self._settings
+        cipher = await asyncio.to_thread(
+            FieldCipher.from_settings,
+            settings.field_keys.get_secret_value(),
+            settings.lookup_key.get_secret_value(),
+        )
+        added = await demo.seed(session, cipher, today(settings))
         if added:
             self._say(f"已写入 {added} 位虚构的纳税人（演示数据）")
+        await seed_staff(session, settings.data_dir)
+        self._logins = await sample_logins(session, settings.data_dir)
 
     def _rasa(self, model: Path) -> ChildSpec:
         settings = self._settings
@@ -345,10 +356,10 @@ def log_dir(settings: Settings) -> Path:
     return settings.data_dir / "log"
 
 
-def banner(settings: Settings, took_s: float) -> str:
-    """What is printed once everything answers."""
+def banner(settings: Settings, took_s: float, logins: Sequence[Login] = ()) -> str:
+    """What is printed once everything answers; ``logins``: the demonstration's, for the console."""
     url = local_url(settings)
-    rows = [("对话页面", f"{url}/")]
+    rows = [("对话页面", f"{url}/"), ("人工工作台", f"{url}/console")]
     if settings.demo:
         rows.append(("短信收件箱（演示）", f"{url}/demo/outbox.html"))
     if settings.telephone and settings.demo:
@@ -357,6 +368,10 @@ def banner(settings: Settings, took_s: float) -> str:
     width = max(_columns(name) for name, _ in rows)
     line = "─" * 64
     body = "\n".join(f"  {name}{' ' * (width - _columns(name))}  {value}" for name, value in rows)
+    if logins:
+        body += "\n\n  工作台的演示账号（登录名、密码）\n" + "\n".join(
+            f"  {each.login:<10}{each.password:<14}{each.who}" for each in logins
+        )
     return f"{line}\n  税铃已就绪，用时 {took_s:.0f} 秒。按 Ctrl-C 停止。\n\n{body}\n{line}"
 
 

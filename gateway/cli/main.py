@@ -23,6 +23,7 @@ MODULES = (
     "mine",
     "dialect",
     "models",
+    "staff",
     "audit",
 )
 """Modules of ``gateway.cli`` in the order help lists them."""

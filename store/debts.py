@@ -165,6 +165,17 @@ async def debts_of(session: AsyncSession, who: VerifiedTaxpayer) -> tuple[Debt, 
     return tuple(_view(bill) for bill in bills)
 
 
+async def debts_for_officers(session: AsyncSession, taxpayer_id: uuid.UUID) -> tuple[Debt, ...]:
+    """Every bill of a taxpayer whose case an officer has on the desk, withdrawn ones too; never for saying to anybody."""
+    bills = await session.scalars(
+        select(Bill)
+        .where(Bill.taxpayer_id == taxpayer_id)
+        .options(selectinload(Bill.payments), selectinload(Bill.deferrals))
+        .order_by(Bill.due_date, Bill.bill_no)
+    )
+    return tuple(_view(bill) for bill in bills.all())
+
+
 async def debt_by_id(session: AsyncSession, bill_id: uuid.UUID) -> Debt | None:
     """One bill by id, for the outgoing guard's recomputation; never for saying anything new."""
     bill = await session.scalar(

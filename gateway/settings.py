@@ -86,6 +86,10 @@ class Settings(BaseSettings):
     recording_days: int = 180
     """How long recordings are kept."""
 
+    thread_pkcs12: Path | None = None
+    """The bureau's key and certificate that sign exported threads; unset, one is made under ``data_dir``."""
+    thread_pkcs12_passphrase: SecretStr | None = None
+
     verification_minutes: int = 30
     code_minutes: int = 5
     max_message_chars: int = 2000

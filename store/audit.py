@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from store.locks import Lock, take
 from store.models import AuditEvent, AuditHead
+from tax.identifiers import mask_identifier, mask_phone
 
 GENESIS = bytes(32)
 _BATCH = 1000
@@ -61,6 +62,16 @@ class AuditReport:
     head_hash: str
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is to be recorded; ``detail`` holds strings, whole numbers, booleans, ``None``, lists and mappings."""
+
+    actor: str
+    action: str
+    subject: str
+    detail: Mapping[str, Any]
+
+
 async def record(
     session: AsyncSession, *, actor: str, action: str, subject: str, detail: Mapping[str, Any]
 ) -> AuditEvent:
@@ -73,31 +84,37 @@ async def record(
         PersonalDataError: a phone, identity number or credit code stands anywhere in it.
         TypeError: ``detail`` holds something else (a float would not survive unchanged).
     """
-    content = _plain(detail)
-    for value in (actor, action, subject, *_strings(content)):
-        if holds_identifier(value):
-            raise PersonalDataError(
-                f"audit event {action!r} would hold a raw identifier; pass a mask or an id"
-            )
+    (event,) = await record_all(session, [Entry(actor, action, subject, detail)])
+    return event
+
+
+async def record_all(session: AsyncSession, entries: Sequence[Entry]) -> list[AuditEvent]:
+    """Add several events, in order, as :func:`record` adds one; others wait for a few statements, however many these are."""
+    contents = [_checked(entry) for entry in entries]
     await session.flush()
     await session.execute(take(Lock.AUDIT))
     last = (
         await session.execute(select(AuditEvent.id, AuditEvent.hash).order_by(AuditEvent.id.desc()).limit(1))
     ).first()
     at = (await session.execute(text("select clock_timestamp()"))).scalar_one()
-    event = AuditEvent(
-        id=last.id + 1 if last else 1,
-        at=at.astimezone(UTC),
-        actor=actor,
-        action=action,
-        subject=subject,
-        detail=content,
-        prev_hash=last.hash if last else GENESIS,
-    )
-    event.hash = _hash(event)
-    session.add(event)
+    number, previous = (last.id, last.hash) if last else (0, GENESIS)
+    events = []
+    for entry, content in zip(entries, contents, strict=True):
+        number += 1
+        event = AuditEvent(
+            id=number,
+            at=at.astimezone(UTC),
+            actor=entry.actor,
+            action=entry.action,
+            subject=entry.subject,
+            detail=content,
+            prev_hash=previous,
+        )
+        event.hash = previous = _hash(event)
+        events.append(event)
+    session.add_all(events)
     await session.flush()
-    return event
+    return events
 
 
 async def verify(session: AsyncSession, noted: tuple[int, str] | None = None) -> AuditReport:
@@ -147,10 +164,34 @@ async def _head(session: AsyncSession) -> AuditHead:
     return head or AuditHead(one=True, event_id=0, hash=GENESIS)
 
 
+def _checked(entry: Entry) -> dict[str, Any]:
+    content = _plain(entry.detail)
+    for value in (entry.actor, entry.action, entry.subject, *_strings(content)):
+        if holds_identifier(value):
+            raise PersonalDataError(
+                f"audit event {entry.action!r} would hold a raw identifier; pass a mask or an id"
+            )
+    return content
+
+
 def holds_identifier(value: str) -> bool:
     """Whether a mobile number, an identity number or a social credit code stands in ``value``."""
     half_width = unicodedata.normalize("NFKC", value)
     return any(pattern.search(half_width) for pattern in _IDENTIFIERS)
+
+
+def mask_identifiers(value: str) -> str:
+    """``value`` with everything that :func:`holds_identifier` finds masked; the same text where it finds nothing."""
+    masked = _masked(value)
+    return _masked(unicodedata.normalize("NFKC", value)) if holds_identifier(masked) else masked
+
+
+def _masked(text: str) -> str:
+    phone, *numbers = _IDENTIFIERS
+    text = phone.sub(lambda found: mask_phone(found[0]), text)
+    for number in numbers:
+        text = number.sub(lambda found: mask_identifier(found[0]), text)
+    return text
 
 
 def _hash(event: AuditEvent) -> bytes:

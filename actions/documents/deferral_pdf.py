@@ -9,10 +9,10 @@ from functools import lru_cache
 from pathlib import PurePath
 from threading import Lock
 
-from actions.documents.fonts import chinese_font
-from actions.documents.page import BODY, FRAME, HEIGHT, PADDING, SMALL, WIDTH, Align, Ink, Page
-from actions.documents.text import capitals
 from actions.phrases import period as period_in_words
+from handoff.paper.fonts import chinese_font
+from handoff.paper.page import BODY, FRAME, HEIGHT, PADDING, SMALL, WIDTH, Align, Ink, Page
+from handoff.paper.text import capitals
 from store.models import TaxpayerKind
 from tax.deferral import DECISION_DAYS, GROUNDS, STATUS_ZH, Ground, MoneyTest, Status, money_test
 from tax.money import format_yuan

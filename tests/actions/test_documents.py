@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
-from actions.documents import deferral_pdf, fonts
+from actions.documents import deferral_pdf
 from actions.documents.deferral_pdf import ApplicationSheet, render
-from actions.documents.fonts import DocumentError, FontFace, chinese_font
-from actions.documents.text import ELLIPSIS, MISSING, capitals, fit, printable, wrap
+from handoff.paper import fonts
+from handoff.paper.fonts import DocumentError, FontFace, chinese_font
+from handoff.paper.text import ELLIPSIS, MISSING, capitals, fit, printable, wrap
 from store.models import TaxpayerKind
 from tax.deferral import Ground, Status
 from tax.money import MoneyError

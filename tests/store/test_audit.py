@@ -191,6 +191,20 @@ async def test_masks_ids_amounts_and_hashes_pass(session: AsyncSession, value: s
     assert (await audit.verify(session)).ok
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("回电13900001234，证件11010519491231002X。", "回电139****1234，证件110***********002X。"),
+        ("税号91350100M000100Y43", "税号9135**********0Y43"),
+        ("１３９００００１２３４，谢谢！", "139****1234,谢谢!"),
+        ("欠12,500.30元，YQ20261123-0007！", "欠12,500.30元，YQ20261123-0007！"),
+    ],
+)
+def test_numbers_are_masked_and_all_else_stays(said: str, shown: str) -> None:
+    assert audit.mask_identifiers(said) == shown
+    assert not audit.holds_identifier(shown)
+
+
 @pytest.mark.parametrize("value", [1.5, Decimal("1.50"), b"x", {1: "x"}, object()])
 async def test_what_would_not_survive_unchanged_is_refused(session: AsyncSession, value: Any) -> None:
     with pytest.raises(TypeError):

@@ -1,4 +1,4 @@
-"""One A4 page to draw a form on: ruled cells and text that stays inside them. Lengths in mm, sizes in points."""
+"""An A4 page to draw on: ruled cells and text that stays inside them. Lengths in mm, sizes in points."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from fpdf import FPDF
 from fpdf.enums import TextMode
 from fpdf.fonts import TTFFont
 
-from actions.documents.embed import IdentityProducer, use_own_ids
-from actions.documents.fonts import FontFace
-from actions.documents.text import ELLIPSIS, LEADING, MM_PER_POINT, Fitted, fit, printable
+from handoff.paper.embed import IdentityProducer, use_own_ids
+from handoff.paper.fonts import FontFace
+from handoff.paper.text import ELLIPSIS, LEADING, MM_PER_POINT, Fitted, fit, printable
 
 WIDTH, HEIGHT = 210.0, 297.0
 HAIRLINE, FRAME = 0.2, 0.5
@@ -60,6 +60,10 @@ class Page:
             self._pdf.set_creation_date(at)
         self._pdf.add_page()
         self._pdf.set_font(_FAMILY, size=10)
+
+    def turn(self) -> None:
+        """Go on on a fresh page of the same paper."""
+        self._pdf.add_page()
 
     def clean(self, text: str) -> str:
         """``text`` with only what this face can print."""
@@ -178,7 +182,7 @@ class Page:
             self._pdf.text(WIDTH / 2 - width / 2, HEIGHT / 2 + size * MM_PER_POINT * 0.36, clean)
 
     def to_bytes(self) -> bytes:
-        """The file; the page cannot be drawn on afterwards."""
+        """The file; nothing can be drawn on it afterwards."""
         try:
             return bytes(self._pdf.output(output_producer_class=IdentityProducer))
         finally:

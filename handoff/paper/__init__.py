@@ -1,0 +1,1 @@
+"""How a paper is set: the Chinese face, its embedding, lines that fit, pages to draw on."""

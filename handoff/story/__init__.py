@@ -1,0 +1,1 @@
+"""One taxpayer's whole thread, gathered from all tables that hold a part of it."""

@@ -67,8 +67,8 @@ class SubmitComplaint(Capability):
         cleared = emptied(COMPLAINT_SLOTS)
         if statement is None:
             return Reply(events=tuple(cleared))
-        number = await open_case(ctx, CaseKind.COMPLAINT, str(statement), who=await ctx.who())
         ticket = await open_ticket(ctx, Reason.COMPLAINT, str(statement))
+        number = await open_case(ctx, CaseKind.COMPLAINT, str(statement), who=await ctx.who())
         return Reply.say(
             f"投诉登记好了，{ctx.number('单号', number)}会优先处理。{queue_words(ticket, ctx)}",
             buttons=[

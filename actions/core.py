@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from actions.doubts import note_doubt
 from actions.facts import Fact
+from actions.mood import LOOKED_BACK, getting_worse
 from kb.search import KnowledgeBase, SearchResult
 from store.crypto import FieldCipher
 from store.identity import VerifiedTaxpayer, proof
@@ -27,6 +28,13 @@ Event = dict[str, Any]
 ACTION_LISTEN = "action_listen"
 PHONE = "phone"
 """The channel of calls."""
+_REMEMBERED_S = 3600
+"""Seconds after which what was said before no longer counts towards the mood."""
+
+
+async def _nothing(ctx: Context) -> Reply:
+    """Where nobody attends to anger."""
+    return Reply()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,8 @@ class Services:
     proof_life: timedelta
     document_link: Callable[[uuid.UUID], str]
     """Address of the printable application, good for the conversation's taxpayer only."""
+    soothe: Callable[[Context], Awaitable[Reply]] = _nothing
+    """What is said first to somebody who sounds more and more angry."""
 
     async def search(self, question: str) -> SearchResult:
         """Search the knowledge base off the event loop: sentence vectors cost tens of milliseconds."""
@@ -81,6 +91,15 @@ class Turn:
     """Whether they were spoken in a call: the answer is heard, not read."""
     fresh: bool = True
     """Whether these words have not been acted on yet; false when a form is come back to within the same turn."""
+    unanswered: bool = True
+    """Whether no action has answered these words yet; a form that left them to others is none."""
+    heard: tuple[str, ...] = ()
+    """The last things the taxpayer said, oldest first, this one included."""
+
+    @property
+    def ordered(self) -> bool:
+        """Whether this is a step of our own (``/call_opening``) and nothing anybody said."""
+        return self.text.startswith("/")
 
     @classmethod
     def from_tracker(cls, tracker: Tracker) -> Turn:
@@ -118,6 +137,8 @@ class Turn:
             ),
             phone=_of(latest.get("metadata"), "channel") == PHONE,
             fresh=_is_fresh(tracker.events, str(loop) if loop else None),
+            unanswered=_is_unanswered(tracker.events, str(loop) if loop else None),
+            heard=_heard(tracker.events, text),
         )
 
     def all(self, kind: str) -> tuple[Entity, ...]:
@@ -156,6 +177,27 @@ def _is_fresh(events: Sequence[Event], form: str | None) -> bool:
         if event["event"] == "action" and event.get("name") != form:
             return False
     return True
+
+
+def _is_unanswered(events: Sequence[Event], form: str | None) -> bool:
+    for event in reversed(events):
+        if event["event"] == "user":
+            return True
+        if event["event"] == "action" and event.get("name") != form:
+            return False
+    return True
+
+
+def _heard(events: Sequence[Event], text: str) -> tuple[str, ...]:
+    """``text`` and what was said shortly before it; steps of our own are not heard."""
+    said = [e for e in events if e["event"] == "user"]
+    now = float(said[-1].get("timestamp") or 0.0) if said else 0.0
+    earlier = [
+        str(e["text"])
+        for e in said[:-1]
+        if e.get("text") and now - float(e.get("timestamp") or 0.0) <= _REMEMBERED_S
+    ]
+    return tuple(words for words in (*earlier, text) if not words.startswith("/"))[-LOOKED_BACK:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +313,9 @@ class Capability(Action):
         async with self.services.sessions() as session, session.begin():
             ctx = Context(turn, session, self.services, self.services.now(), self.services.today())
             await note_doubt(ctx)
-            reply = await self.reply(ctx)
+            angry = turn.fresh and not turn.ordered and getting_worse(turn.heard)
+            first = await self.services.soothe(ctx) if angry else Reply()
+            reply = first + await self.reply(ctx)
             if self.understood and turn.fresh:
                 await session.execute(
                     update(Conversation)

@@ -25,6 +25,8 @@ from store.models import DeferralApplication
 from tax.deferral import STATUS_ZH, DeferralError, Event, Status, advance, check_window, late_fee_effect
 
 WITHDRAW_FORM = "withdraw_form"
+_GIVEN = ("def_reason", "def_reason_text", "def_months", "def_cash", "def_wages", "def_social")
+"""Answers that an application taken up again after a human keeps."""
 
 
 async def overdue_reply(ctx: Context) -> Reply:
@@ -84,6 +86,8 @@ class StartDeferral(Screened):
         )
 
     def _said(self, ctx: Context) -> dict[str, Any]:
+        if ctx.turn.ordered:
+            return {n: v for n in _GIVEN if (v := ctx.turn.slot(n)) is not None}
         if not ctx.turn.fresh:
             kept = ctx.turn.slot("def_months")
             return {"def_months": kept} if kept is not None else {}

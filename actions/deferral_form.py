@@ -20,6 +20,7 @@ from actions.forms import Filled, JourneyForm, Reading, Step, Stop, Wrong, looks
 from actions.gate import require_proof
 from actions.handoff import hand_off
 from actions.phrases import bill_name, day, yuan
+from actions.screening import LEADS, beyond, by_force_majeure
 from actions.values import first_amount
 from handoff.reasons import Reason
 from store import audit
@@ -42,7 +43,6 @@ from tax.deferral import (
 _NOTHING = re.compile(
     r"^(都)?(没有?|无|零|0|不用|不需要)(了|的|工资|社保)?[。.!！]?$|没有(工资|社保|员工)|不用(发|交)|一分(钱)?(都|也)?没"
 )
-_FORCE_MAJEURE = re.compile(r"火灾|水灾|洪水|地震|台风|灾|疫|泥石流|暴雨|不可抗力|停电|失火|淹")
 _CASH = re.compile(r"钱|资金|周转|货款|账|亏|生意|收不回|现金|紧张|困难|工资|贷款|没收入|经营")
 _LATER = re.compile(
     r"传(好|完)|上传(好|完)?了|(稍后|以后|回头|之后|晚点|过后)再?(补|传|交)|(暂时|现在)没有|先不传|跳过|下一步|^可以[，,]?以后|^(好|完)了$|补交"
@@ -123,13 +123,9 @@ class DeferralForm(JourneyForm):
 
     async def _reason(self, ctx: Context) -> Reading:
         text = ctx.turn.text.strip()
-        if _FORCE_MAJEURE.search(text):
-            reply = await hand_off(
-                ctx,
-                Reason.FORCE_MAJEURE,
-                "遇上这样的事真不容易。不可抗力造成的损失要由工作人员和您核实，我请人工来接。",
-            )
-            return Stop(reply.bubbles)
+        beyond_us = Reason.FORCE_MAJEURE if by_force_majeure(text) else beyond(ctx.turn)
+        if beyond_us is not None:
+            return Stop((await hand_off(ctx, beyond_us, LEADS[beyond_us])).bubbles)
         stated = ctx.turn.intent in ("inform", "nlu_fallback", "out_of_scope") and len(text) >= 4
         if (
             ctx.turn.intent in ("affirm", "cash_difficulty")

@@ -66,11 +66,11 @@ class SubmitDispute(Capability):
             return who
         debts = [d for d in await debts_of(ctx.session, who) if d.is_open()]
         debt = _meant(ctx, debts)
+        fault = claims_fault(str(statement))
+        ticket = await open_ticket(ctx, Reason.AUTHORITY_FAULT if fault else Reason.DISPUTE, str(statement))
         number = await open_case(
             ctx, CaseKind.DISPUTE, str(statement), who=who, bill_id=debt.bill_id if debt else None
         )
-        fault = claims_fault(str(statement))
-        ticket = await open_ticket(ctx, Reason.AUTHORITY_FAULT if fault else Reason.DISPUTE, str(statement))
         return Reply.say(
             f"登记好了{ctx.number('，异议单号', number, end='')}。核实清楚之前，我不会再就这笔金额和您争论。{queue_words(ticket, ctx)}",
             buttons=[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rasa_sdk.events import FollowupAction, SlotSet
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from actions.core import Context, Reply
 from actions.handoff import hand_off
@@ -33,17 +33,25 @@ class Misunderstood(Screened):
             if strongest(found, STRONG) is not None:
                 await self._reset(ctx)
                 return Reply(events=(FollowupAction("action_answer"),))
-        count = await ctx.session.scalar(
-            update(Conversation)
-            .where(Conversation.id == ctx.turn.conversation_id)
-            .values(misunderstandings=Conversation.misunderstandings + 1)
-            .returning(Conversation.misunderstandings)
+        before = await ctx.session.scalar(
+            select(Conversation.misunderstandings).where(Conversation.id == ctx.turn.conversation_id)
         )
-        misses = int(count or 1)
-        if misses >= HAND_OVER_AT:
-            return await hand_off(
+        misses = int(before or 0) + 1
+        handed = (
+            await hand_off(
                 ctx, Reason.NOT_UNDERSTOOD, "对不起，我几次都没听明白，不耽误您时间，请人工来帮您。"
             )
+            if misses >= HAND_OVER_AT
+            else None
+        )
+        # Whoever claims a ticket locks it before its conversation, so the queue comes first here too.
+        await ctx.session.execute(
+            update(Conversation)
+            .where(Conversation.id == ctx.turn.conversation_id)
+            .values(misunderstandings=misses)
+        )
+        if handed is not None:
+            return handed
         if misses == ASK_TO_REPEAT:
             return Reply.say("对不起，还是没听明白。您点一个，或者直接转人工：", buttons=MENU)
         if ctx.turn.intent == "out_of_scope":

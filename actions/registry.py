@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rasa_sdk.executor import ActionExecutor
 
 from actions.answer import Answer
@@ -39,6 +41,7 @@ from actions.talk import (
     SuspectFraud,
     WrongPerson,
 )
+from actions.upset import soothe
 from actions.verification import AfterVerification, VerifyForm, VerifySelf
 
 CAPABILITIES: tuple[type[Capability], ...] = (
@@ -54,6 +57,7 @@ CAPABILITIES: tuple[type[Capability], ...] = (
 def build_executor(services: Services) -> ActionExecutor:
     """An executor knowing every action; nothing is registered globally."""
     executor = ActionExecutor()
+    attentive = replace(services, soothe=soothe)
     for capability in CAPABILITIES:
-        executor.register_action(capability(services))
+        executor.register_action(capability(attentive))
     return executor

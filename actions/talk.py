@@ -15,7 +15,9 @@ from actions.facts import StoredFact
 from actions.forms import SURE, leave
 from actions.gate import PENDING, begin_verification
 from actions.handoff import hand_off
+from actions.mood import getting_worse
 from actions.quoting import article_for, quote
+from actions.screening import Screened
 from actions.values import first_date
 from handoff.reasons import Reason
 from store import audit
@@ -137,8 +139,8 @@ class Human(Capability):
     action_name = "action_human"
 
     async def handle(self, ctx: Context) -> Reply:
-        """Into the queue."""
-        return await hand_off(ctx, Reason.ASKED)
+        """Into the queue, with some urgency for who asks in growing anger."""
+        return await hand_off(ctx, Reason.UPSET if getting_worse(ctx.turn.heard) else Reason.ASKED)
 
 
 class Distress(Capability):
@@ -148,16 +150,16 @@ class Distress(Capability):
 
     async def handle(self, ctx: Context) -> Reply:
         """Stop, care, hand over."""
-        await ctx.session.execute(
-            update(Conversation)
-            .where(Conversation.id == ctx.turn.conversation_id)
-            .values(collection_stopped=True)
-        )
         handed = await hand_off(
             ctx,
             Reason.DISTRESS,
             "您说的情况我很放心不下，税的事先放一放，不急。我马上请人工来和您聊。"
             "如果您心里特别难受，可以拨打12356心理援助热线；有紧急危险请打120或110。",
+        )
+        await ctx.session.execute(
+            update(Conversation)
+            .where(Conversation.id == ctx.turn.conversation_id)
+            .values(collection_stopped=True)
         )
         return handed.then(SlotSet(STOPPED, True))
 
@@ -270,15 +272,17 @@ class Busy(Capability):
         )
 
 
-class StrayAnswer(Capability):
+class StrayAnswer(Screened):
     """A bare yes, no or value outside any form."""
 
     action_name = "action_stray_answer"
 
+    async def reply(self, ctx: Context) -> Reply:
+        """After despair nothing is judged or offered any more."""
+        return quiet(ctx) or await super().reply(ctx)
+
     async def handle(self, ctx: Context) -> Reply:
         """Say what can be done with it."""
-        if calm := quiet(ctx):
-            return calm
         if ctx.turn.intent == "affirm":
             return Reply.say("好的。您想接着办哪一项？", buttons=MENU)
         if ctx.turn.intent == "deny":

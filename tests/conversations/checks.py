@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg
 
 from tests.conversations.cast import Player
 
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 Db = psycopg.Connection[dict[str, Any]]
 _WAITING_BEFORE = """
-select count(*) from handoff_ticket o, handoff_ticket t
-where t.id = %s and o.id <> t.id and o.status = 'waiting'
-  and (o.priority < t.priority or (o.priority = t.priority and o.created_at < t.created_at))
+with placed as (
+    select id, status, skill,
+        (case when priority = 1 or coalesce(answer_due_at, created_at) < now() - interval '30 minutes' then 0 else 1 end,
+         least(coalesce(answer_due_at, created_at), claimed_at), created_at, id) as place
+    from handoff_ticket
+)
+select count(*) from placed o, placed t
+where t.id = %s and o.id <> t.id and o.status = 'waiting' and o.skill = t.skill and o.place < t.place
 """
+OFFICE = ((time(9), time(12)), (time(14), time(18)))
+"""Staffed hours where the bureau has set none, as ``handoff.office`` has them."""
 
 
 def conversation(db: Db, sender: str) -> Mapping[str, Any]:
@@ -35,8 +44,13 @@ def ticket_of(db: Db, talk: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return rows[0] if rows else None
 
 
+def staffed(at: datetime) -> bool:
+    """Whether seats are staffed at this local instant of the day the tests play on, a workday."""
+    return any(start <= at.time() < end for start, end in OFFICE)
+
+
 def ahead_of(db: Db, ticket: Mapping[str, Any]) -> int:
-    """How many wait before it."""
+    """How many wait before it, of those that need the same skill."""
     row = db.execute(_WAITING_BEFORE, (ticket["id"],)).fetchone()
     assert row is not None
     return int(row["count"])
@@ -102,9 +116,17 @@ def _ticket(db: Db, talk: Mapping[str, Any], cast: Mapping[str, Player], value: 
         assert ticket is None, f"a ticket was opened: {ticket['reason'] if ticket else ''}"
         return
     assert ticket is not None, "no ticket"
-    for key in ("reason", "skill"):
+    for key in ("reason", "skill", "priority"):
         assert ticket[key] == value.get(key, ticket[key]), f"{key}: {ticket[key]}, not {value[key]}"
     assert ticket["summary"]
+    in_line = staffed(ticket["created_at"].astimezone(SHANGHAI)) or _somebody_online(db)
+    owner = "queue" if in_line else "bot"
+    assert talk["owner"] == owner, f"the conversation belongs to {talk['owner']}, not to {owner}"
+
+
+def _somebody_online(db: Db) -> bool:
+    row = db.execute("select count(*) from staff where presence = 'online' and not disabled").fetchone()
+    return row is not None and row["count"] > 0
 
 
 def _exclusions(db: Db, talk: Mapping[str, Any], cast: Mapping[str, Player], value: Any) -> None:
@@ -118,8 +140,9 @@ def _audit(db: Db, talk: Mapping[str, Any], cast: Mapping[str, Player], value: A
     subjects = [f"conversation:{talk['id']}", *(f"taxpayer:{p.id}" for p in cast.values())]
     numbers = db.execute(
         "select 'deferral:' || number as s from deferral_application where conversation_id = %s"
-        " union select 'case:' || number from \"case\" where conversation_id = %s",
-        (talk["id"], talk["id"]),
+        " union select 'case:' || number from \"case\" where conversation_id = %s"
+        " union select 'ticket:' || number from handoff_ticket where conversation_id = %s",
+        (talk["id"], talk["id"], talk["id"]),
     ).fetchall()
     subjects += [r["s"] for r in numbers]
     rows = db.execute("select action from audit_event where subject = any(%s)", (subjects,)).fetchall()
@@ -160,6 +183,7 @@ CHECKS: Mapping[str, Callable[[Db, Mapping[str, Any], Mapping[str, Player], Any]
     "no_secret_in_words": _no_secret_in_words,
 }
 """``promise``: day of ``me``'s open promise or none · ``deferral``: columns of ``me``'s only application, or none ·
-``cases``: this conversation's, in order · ``ticket``: its reason and skill, or none · ``exclusions``: kinds ·
+``cases``: this conversation's, in order · ``ticket``: its reason, skill and priority, or none; it waits, so the
+conversation belongs to the queue while seats are staffed · ``exclusions``: kinds ·
 ``audit``: actions that must be recorded · ``verified``: who was proved, or none · ``collection_stopped``: yes or no ·
 ``no_secret_in_words``: no stored message holds a number of the cast."""

@@ -6,9 +6,8 @@ import io
 import re
 import secrets
 from collections.abc import Mapping
-from datetime import datetime, time
+from datetime import datetime
 from typing import Any, Protocol
-from zoneinfo import ZoneInfo
 
 import httpx
 import psycopg
@@ -21,7 +20,6 @@ from tests.conversations.invariants import broken, strings
 from tests.conversations.script import Expect, Script, Step
 from tests.support.stack import TODAY
 
-OFFICE = ((time(9), time(12)), (time(14), time(18)))
 MOST_BUBBLES = 6
 PATIENCE_S = 60
 
@@ -208,8 +206,7 @@ class Play:
         ahead = checks.ahead_of(self.db, ticket)
         place = f"前面还有{ahead}位" if ahead else "排在最前面"
         assert place in text, f"the place is not told: {place}"
-        now = datetime.now(ZoneInfo("Asia/Shanghai")).time()
-        staffed = any(start <= now < end for start, end in OFFICE)
+        staffed = checks.staffed(datetime.now(checks.SHANGHAI))
         assert not hours or ("不在人工服务时间" in text) is not staffed, "the office hours are told wrong"
         assert not re.search(r"马上(就)?(有|会)|很快|几分钟|立即接通", text), "a waiting time is promised"
 

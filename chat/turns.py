@@ -214,10 +214,11 @@ class Turns:
         self._hub.publish(message.conversation_id, threads.frame(note))
 
     async def _store(self, message: Message, answers: Sequence[Answer], state: MessageState) -> None:
+        # Before the answers are stored: from then on they may reach the window through the database as well.
+        self._hub.publish(message.conversation_id, {"type": "typing", "on": False})
         async with self._sessions() as session:
             await threads.at_once(session)
             stored = await threads.answer(session, message, answers, state)
-        self._hub.publish(message.conversation_id, {"type": "typing", "on": False})
         for answer in stored:
             self._hub.publish(message.conversation_id, threads.frame(answer))
         future = self._waiting.get(message.id)

@@ -641,6 +641,8 @@ class ShuilingChat extends HTMLElement {
 
   #survey(ask, { ticket, score }) {
     const name = uuid();
+    let busy = false;
+    let rated = 0;
     const scores = SCORES.map((label, i) => el('label', null,
       el('input', { type: 'radio', name, value: String(i + 1), 'aria-label': `${i + 1}分，${label}`, onchange: () => { send.disabled = false; } }),
       el('span', { 'aria-hidden': 'true', text: String(i + 1) }), el('small', { 'aria-hidden': 'true', text: label })));
@@ -653,20 +655,22 @@ class ShuilingChat extends HTMLElement {
       form.querySelector(':checked')?.focus();
     } });
     const fields = [el('fieldset', null, el('legend', { text: ask }), el('div', { class: 'scores' }, ...scores)), word, send];
-    const show = (rated) => { fields.forEach((f) => { f.hidden = rated; }); again.hidden = !rated; if (!rated) thanks.textContent = ''; };
-    const settle = (given, text = '谢谢您的评价。') => {
-      if (!SCORES[given - 1]) return;
+    const show = (done) => { fields.forEach((f) => { f.hidden = done; }); again.hidden = !done; if (!done) thanks.textContent = ''; };
+    // Told both by the answer and to every window: the second time must not replace what the answer says.
+    const settle = (given, text) => {
+      if (!SCORES[given - 1] || (given === rated && !text)) return;
+      rated = given;
       scores[given - 1].firstChild.checked = true;
       send.disabled = false;
       fault.textContent = '';
       show(true);
-      thanks.textContent = `您打了${given}分（${SCORES[given - 1]}）。${text}`;
+      thanks.textContent = `您打了${given}分（${SCORES[given - 1]}）。${text || '谢谢您的评价。'}`;
     };
     const form = el('form', { class: 'survey', onsubmit: async (e) => {
       e.preventDefault();
       const given = Number(form.querySelector(':checked')?.value);
-      if (!given || send.disabled) return;
-      send.disabled = true;
+      if (!given || busy) return;
+      busy = true;
       fault.textContent = '';
       try {
         const res = await this.#tell('/chat/survey', { ticket: str(ticket), score: given, word: word.value });
@@ -676,7 +680,7 @@ class ShuilingChat extends HTMLElement {
       } catch (err) {
         fault.textContent = err.detail || '没有记下，请再点一次提交。';
       }
-      send.disabled = false;
+      busy = false;
     } }, ...fields, fault, thanks, again);
     this.#surveys.set(str(ticket), settle);
     settle(Number(score));
@@ -1048,6 +1052,7 @@ class ShuilingChat extends HTMLElement {
   #leave() {
     if (this.#link !== 'online') return this.#remark('连上以后再点一次');
     this.#ui.leave.disabled = true;
+    this.#focus();
     this.#send({ type: 'leave_queue' });
   }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import uuid
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
@@ -25,24 +24,27 @@ from actions.talk import GREETING, MENU
 from chat import threads
 from chat.incoming import BadMessage, clean
 from chat.ports import Answer
+from chat.redaction import redact
 from chat.uploads import MAX_FILES, Stored, UploadRefused
 from gateway.parts import Parts, PartsDep, address
-from gateway.routes.frames import receive_object, until_one_ends
+from gateway.routes.frames import receive_object
+from gateway.routes.window import FRAME_LIMIT, TOO_FAST, Window, after, greeted
+from handoff import survey
+from handoff.decisions import material_came
+from handoff.thread import taxpayer_spoke
 from store.feedback import vote
-from store.models import Bill, Conversation, DeferralApplication, DeferralMaterial
+from store.models import Bill, DeferralApplication, DeferralMaterial
 from tax.deferral import Ground, Status
 
 router = APIRouter()
-_CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-FRAME_LIMIT = 64 * 1024
-"""Characters of one WebSocket frame; the text limit inside is far lower."""
 FORM_OVERHEAD = 64 * 1024
 """Bytes a multipart form may add to its file."""
 HELLO_TIMEOUT_S = 15
 HELLO = Answer(GREETING, tuple({"title": b.title, "payload": b.says} for b in MENU))
 """The first words of a new conversation, before anybody asks."""
 SESSION_BUSY = "现在访问的人比较多，请过一分钟再试。"
-TOO_FAST = "您发得有点快，我跟不上了，请过几秒再发。"
+RATED = "谢谢您的评价。"
+REVIEWED = "谢谢您告诉我们，这次服务会有专人复查。"
 
 
 def _token(authorization: str | None) -> str | None:
@@ -73,88 +75,15 @@ async def talk(socket: WebSocket) -> None:
     await socket.accept()
     try:
         hello = await asyncio.wait_for(receive_object(socket, FRAME_LIMIT), HELLO_TIMEOUT_S)
-        conversation = await _greeted(parts, hello)
+        conversation = await greeted(parts, hello)
         if conversation is None:
             await socket.send_json({"type": "error", "code": "auth", "text": "会话已失效，请重新开始。"})
             await socket.close(4401)
             return
-        await _serve(parts, socket, conversation, _after(hello))
+        await Window(parts, socket, conversation.id).serve(conversation.owner, after(hello))
     except (TimeoutError, WebSocketDisconnect, RuntimeError):
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):
             await socket.close()
-
-
-def _after(hello: dict[str, Any]) -> int:
-    after = hello.get("after")
-    if not isinstance(after, int) or isinstance(after, bool):
-        return 0
-    return after if 0 <= after < 2**62 else 0
-
-
-async def _greeted(parts: Parts, hello: dict[str, Any]) -> Conversation | None:
-    token = hello.get("token")
-    if hello.get("type") != "hello" or not isinstance(token, str):
-        return None
-    async with parts.sessions() as session:
-        return await threads.by_token(session, token)
-
-
-async def _serve(parts: Parts, socket: WebSocket, conversation: Conversation, after: int) -> None:
-    with parts.hub.listen(conversation.id) as queue:
-        await socket.send_json({"type": "ready", "owner": conversation.owner})
-        async with parts.sessions() as session:
-            missed = await threads.since(session, conversation.id, after)
-        for message in missed:
-            await socket.send_json(threads.frame(message))
-        sent = max((m.id for m in missed), default=0)
-        await until_one_ends(_write(socket, queue, sent), _read(parts, socket, conversation))
-
-
-async def _write(socket: WebSocket, queue: asyncio.Queue[Any], sent: int) -> None:
-    while (frame := await queue.get()) is not None:
-        if frame.get("type") == "message" and frame["id"] <= sent:
-            continue
-        await socket.send_json(frame)
-    await socket.close(1013)
-
-
-async def _read(parts: Parts, socket: WebSocket, conversation: Conversation) -> None:
-    while True:
-        data = await receive_object(socket, FRAME_LIMIT)
-        kind = data.get("type")
-        if kind == "ping":
-            await socket.send_json({"type": "pong"})
-        elif kind == "say":
-            await _say(parts, socket, conversation, data)
-        else:
-            await socket.send_json(
-                {"type": "error", "code": "frame", "text": "这条消息的格式不对，没有收下。"}
-            )
-
-
-async def _say(parts: Parts, socket: WebSocket, conversation: Conversation, data: dict[str, Any]) -> None:
-    raw_id = data.get("client_id")
-    client_id = raw_id if isinstance(raw_id, str) and _CLIENT_ID.fullmatch(raw_id) else str(uuid.uuid4())
-    text = data.get("text")
-    try:
-        if not (parts.message_rate.allow(str(conversation.id)) and parts.address_rate.allow(address(socket))):
-            raise BadMessage("rate", TOO_FAST)
-        cleaned = clean(text if isinstance(text, str) else "", parts.settings.max_message_chars)
-        async with parts.sessions() as session, session.begin():
-            accepted = await threads.accept(
-                session, parts.cipher, conversation.id, cleaned, client_id, parts.clock.today()
-            )
-    except BadMessage as error:
-        parts.metrics.refused(error.code)
-        await socket.send_json(
-            {"type": "error", "code": error.code, "text": str(error), "client_id": client_id}
-        )
-        return
-    if accepted.new:
-        parts.hub.publish(conversation.id, threads.frame(accepted.message))
-        parts.turns.wake(conversation.id)
-    else:
-        await socket.send_json(threads.frame(accepted.message))
 
 
 @router.post("/chat/uploads", status_code=201)
@@ -200,6 +129,9 @@ async def upload(
         new = added.scalar()
         words = f"已收到材料：{stored.filename}" if new else f"这个文件已经传过了：{stored.filename}"
         note = await threads.note(session, conversation.id, words)
+        if new:
+            await taxpayer_spoke(session, conversation.id, parts.clock.now())
+            await material_came(session, conversation.id)
     parts.hub.publish(conversation.id, threads.frame(note))
     return {"id": str(new) if new else None, "filename": stored.filename, "size": stored.size}
 
@@ -247,6 +179,47 @@ async def feedback(
         if not await vote(session, conversation.id, said.message_id, said.helpful):
             raise HTTPException(404, "没有找到这条回答。")
     return Response(status_code=204)
+
+
+class Rating(BaseModel):
+    """How a talk with a human was: ``score`` 1 to 5, and a word about it."""
+
+    ticket: uuid.UUID
+    score: int
+    word: str = ""
+
+
+@router.post("/chat/survey")
+async def rate(
+    parts: PartsDep, said: Rating, authorization: Annotated[str | None, Header()] = None
+) -> dict[str, Any]:
+    """Take the rating of a finished talk; rating again changes it. ``text`` thanks the taxpayer."""
+    token = _token(authorization)
+    try:
+        async with parts.sessions() as session, session.begin():
+            conversation = await threads.by_token(session, token) if token else None
+            if conversation is None:
+                raise HTTPException(401, "会话已失效，请刷新页面再试。")
+            if not parts.message_rate.allow(str(conversation.id)):
+                raise HTTPException(429, TOO_FAST)
+            word = _without_numbers(parts, said.word)
+            await survey.rate(session, conversation.id, said.ticket, said.score, word, parts.clock.today())
+    except survey.NoSurvey as error:
+        raise HTTPException(404, "没有找到要评价的这次服务。") from error
+    except ValueError as error:
+        raise HTTPException(422, str(error)) from error
+    parts.hub.publish(conversation.id, {"type": "rated", "ticket": str(said.ticket), "score": said.score})
+    return {"score": said.score, "text": REVIEWED if said.score <= survey.LOW else RATED}
+
+
+def _without_numbers(parts: Parts, word: str) -> str:
+    """What was written beside a rating, cleaned, identity numbers and phones masked."""
+    if len(word) > survey.LONGEST:
+        raise ValueError(f"这句话太长了，最多{survey.LONGEST}个字。")
+    try:
+        return redact(clean(word, survey.LONGEST), parts.clock.today(), 1).shown
+    except BadMessage:
+        return ""
 
 
 @router.get("/chat/documents/{application_id}.pdf")

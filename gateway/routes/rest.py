@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from chat import threads
 from chat.incoming import BadMessage, clean
 from gateway.parts import Parts, PartsDep, address
-from gateway.routes.chat import TOO_FAST
+from gateway.routes.window import TOO_FAST
 
 router = APIRouter()
 

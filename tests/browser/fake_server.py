@@ -65,6 +65,14 @@ class FakeServer:
         self.outbox: list[dict[str, Any]] = []
         self.taxpayers: list[dict[str, Any]] = list(TAXPAYERS)
         self.owner = "bot"
+        self.status: dict[str, Any] = {}
+        """What a status frame says beside its owner; sent to each window that connects."""
+        self.left = 0
+        """How often the queue was left."""
+        self.typed = 0
+        self.reads: list[int] = []
+        self.ratings: list[dict[str, Any]] = []
+        self.rating_error: tuple[int, str] | None = None
         self._messages: list[dict[str, Any]] = []
         self._tokens: set[str] = set()
         self._sockets: set[WebSocket] = set()
@@ -103,18 +111,24 @@ class FakeServer:
         text: str,
         sender: str = "bot",
         *,
+        by: str | None = None,
         buttons: list[dict[str, str]] | None = None,
         custom: dict[str, Any] | None = None,
         at: datetime | None = None,
     ) -> int:
         """Stores a message and sends it to every open socket; returns its id."""
-        message = self._store(sender, text, buttons=buttons, custom=custom, at=at)
+        message = self._store(sender, text, by=by, buttons=buttons, custom=custom, at=at)
         self.frame(message)
         return int(message["id"])
 
     def frame(self, frame: dict[str, Any]) -> None:
         """Sends one frame to every open socket."""
         self._do(lambda: self._broadcast(frame))
+
+    def stand(self, owner: str, **status: Any) -> None:
+        """From now on the conversation stands like this, and every open window is told."""
+        self.owner, self.status = owner, status
+        self.frame(self._standing())
 
     def replay(self) -> None:
         """Sends every stored message once more, as a catch-up overlapping live messages does."""
@@ -158,6 +172,7 @@ class FakeServer:
         sender: str,
         text: str,
         *,
+        by: str | None = None,
         buttons: list[dict[str, str]] | None = None,
         custom: dict[str, Any] | None = None,
         client_id: str | None = None,
@@ -168,6 +183,7 @@ class FakeServer:
             "id": len(self._messages) + 1,
             "sender": sender,
             "text": text,
+            "by": by,
             "buttons": buttons or [],
             "custom": custom,
             "client_id": client_id,
@@ -175,6 +191,20 @@ class FakeServer:
         }
         self._messages.append(message)
         return message
+
+    def _standing(self) -> dict[str, Any]:
+        return {
+            "type": "status",
+            "owner": self.owner,
+            "agent": None,
+            "ahead": 0,
+            "minutes": None,
+            "staffed": True,
+            "number": None,
+            "hours": "工作日9点到12点、14点到18点",
+            "read": 0,
+            **self.status,
+        }
 
     async def _broadcast(self, frame: dict[str, Any]) -> None:
         for socket in list(self._sockets):
@@ -246,6 +276,22 @@ class FakeServer:
             await self._broadcast(self._store("system", f"已收到材料：{file.filename}"))
             return JSONResponse({"id": len(self.uploads), "filename": file.filename, "size": len(data)}, 201)
 
+        @app.post("/chat/survey")
+        async def survey(request: Request, authorization: str = Header()) -> Response:
+            if authorization.removeprefix("Bearer ") not in self._tokens:
+                raise HTTPException(401)
+            if self.rating_error:
+                status, detail = self.rating_error
+                return JSONResponse({"detail": detail}, status)
+            said = await request.json()
+            self.ratings.append(said)
+            for message in self._messages:
+                if (message["custom"] or {}).get("ticket") == said["ticket"]:
+                    message["custom"]["score"] = said["score"]
+            await self._broadcast({"type": "rated", "ticket": said["ticket"], "score": said["score"]})
+            text = "谢谢您告诉我们，这次服务会有专人复查。" if said["score"] <= 2 else "谢谢您的评价。"
+            return JSONResponse({"score": said["score"], "text": text})
+
         @app.websocket("/chat/ws")
         async def socket(websocket: WebSocket) -> None:
             if self.refuse_sockets:
@@ -260,6 +306,7 @@ class FakeServer:
                     await websocket.close()
                     return
                 await websocket.send_json({"type": "ready", "owner": self.owner})
+                await websocket.send_json(self._standing())
                 for message in [m for m in self._messages if m["id"] > hello["after"]]:
                     await websocket.send_json(message)
                 self._sockets.add(websocket)
@@ -278,6 +325,15 @@ class FakeServer:
             self.pings += 1
             if self.answer_pings:
                 await websocket.send_json({"type": "pong"})
+            return
+        if frame["type"] == "leave_queue":
+            self.left += 1
+            return
+        if frame["type"] == "typing":
+            self.typed += 1
+            return
+        if frame["type"] == "read":
+            self.reads.append(frame["upto"])
             return
         self.said.append(frame)
         if self.say_error:

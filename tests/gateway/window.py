@@ -74,7 +74,8 @@ class Window:
 def tab(url: str, token: str, after: Any = 0) -> Iterator[Window]:
     with unheard(url) as window:
         window.send({"type": "hello", "token": token, "after": after})
-        assert window.frame() == {"type": "ready", "owner": "bot"}
+        assert window.frame()["type"] == "ready"
+        assert window.frame()["type"] == "status"
         yield window
 
 

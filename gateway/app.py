@@ -17,7 +17,7 @@ from starlette.types import Message as ASGIMessage
 
 from gateway import logs, parts
 from gateway.calls.build import build_telephone
-from gateway.routes import calls, chat, demo, dial, internal, operate, phone, rest, voice
+from gateway.routes import agent_call, calls, chat, demo, dial, internal, operate, phone, rest, voice
 from gateway.settings import ROOT, Settings
 from store import embedded
 
@@ -76,9 +76,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         url = chosen.database_url or embedded.start(chosen.data_dir).url
         async with parts.build(chosen, url) as built:
             app.state.parts = built
-            if console is not None:
-                console.hand_in(built, chosen)
             if not chosen.telephone:
+                if console is not None:
+                    console.hand_in(built, chosen, None)
                 yield
                 return
             async with build_telephone(chosen, built) as telephone:
@@ -86,6 +86,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 app.state.phone = telephone.phone
                 app.state.playback = telephone.playback
                 app.state.voice = telephone.hooks
+                if console is not None:
+                    console.hand_in(built, chosen, telephone.agents)
                 yield
 
     app = FastAPI(title="Shuiling 税铃", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
@@ -108,7 +110,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(router)
     if chosen.telephone:
         # ``/calls/live`` before ``/calls/{id}``.
-        for router in (dial.router, voice.router, phone.router, calls.router):
+        for router in (dial.router, voice.router, phone.router, calls.router, agent_call.router):
             app.include_router(router)
     if chosen.demo:
         app.include_router(demo.router)

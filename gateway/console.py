@@ -16,6 +16,7 @@ from gateway.questions import question_miner
 from gateway.settings import ROOT, Settings
 from handoff.console import entrance, files, pages
 from handoff.console.parts import ConsoleParts, install
+from handoff.ports import CallLine
 from handoff.signing import Keys
 from kb.check import load_forbidden
 
@@ -42,7 +43,7 @@ def mount(app: FastAPI, settings: Settings) -> None:
     )
 
 
-def hand_in(parts: Parts, settings: Settings) -> None:
+def hand_in(parts: Parts, settings: Settings, calls: CallLine | None) -> None:
     """Give the pages the gateway's parts; they are one set a process."""
 
     async def prompt(conversation_id: uuid.UUID, command: str, shown: str) -> None:
@@ -66,6 +67,7 @@ def hand_in(parts: Parts, settings: Settings) -> None:
             ),
             prompt=prompt,
             miner=question_miner(parts.services.kb.embedder),
+            calls=calls,
             now=parts.clock.now,
             today=parts.clock.today,
             file_of=parts.uploads.path,

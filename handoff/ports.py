@@ -37,3 +37,13 @@ class Prompter(Protocol):
 
     async def __call__(self, conversation_id: uuid.UUID, command: str, shown: str) -> None:
         """Have the bot answer ``command`` as if the taxpayer had asked; ``shown`` is what people read of it."""
+
+
+class CallLine(Protocol):
+    """The telephone, as the agents' page needs it."""
+
+    def live(self, conversation_id: uuid.UUID) -> bool:
+        """Whether the caller of this conversation is on the line."""
+
+    def agent_call_url(self, ticket_id: uuid.UUID, staff_id: uuid.UUID) -> str:
+        """Where the owner of the ticket takes its call; good once."""

@@ -27,6 +27,8 @@ _NOTES = {
     "opt_out": "不愿再接电话",
     "human": "要找人工",
     "asked": "要找人工",
+    "talked": "已与人工通话",
+    "callback instead": "不再排队，约了回电",
     "complaint": "要投诉",
     "busy": "没空，也不约时间",
     "no_digits": "不记得证件号",
@@ -47,6 +49,9 @@ _NOTES = {
     "hung up in callback_time": "约回电时挂断",
     "hung up in matter": "说到正事时挂断",
     "hung up in closing": "道别时挂断",
+    "hung up in waiting": "排队等人工时挂断",
+    "hung up in joined": "与人工通话后挂断",
+    "hung up in survey": "评价时挂断",
 }
 """What the call notes of itself, in words for people; other notes are in words already."""
 NOTED_FOR_S = 600.0

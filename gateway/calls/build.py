@@ -14,6 +14,7 @@ from datetime import timedelta
 import structlog
 from fastapi import WebSocket
 
+from gateway.calls.agents import AgentCalls
 from gateway.calls.archive import CallArchive
 from gateway.calls.desk import House
 from gateway.calls.dialling import Limits
@@ -23,7 +24,7 @@ from gateway.calls.service import CallService
 from gateway.calls.speech import SPEECH, start_voice
 from gateway.calls.standin import account as standin_account
 from gateway.calls.standin import runs_here
-from gateway.calls.tokens import StreamTokens
+from gateway.calls.tokens import AgentTokens, StreamTokens
 from gateway.operators import OperatorAccess
 from gateway.parts import Parts
 from gateway.routes.calls import Playback, RecordingLinks
@@ -51,6 +52,8 @@ _RETENTION_TURNS = 60
 """Every so many rounds of upkeep all recordings are looked at."""
 _DECODERS = 2
 """Threads that recognise speech; decoding leaves the interpreter's lock, so one a core."""
+_HUMAN_S = 3600
+"""How long a caller may talk with a human before the carrier ends the call."""
 _STANDIN_FROM = "+8657112366000"
 
 
@@ -66,6 +69,8 @@ class Telephone:
     access: OperatorAccess
     usual_carrier: str
     internal_token: str
+    agents: AgentCalls
+    """Calls that humans take in the console."""
 
 
 @asynccontextmanager
@@ -92,6 +97,7 @@ async def build_telephone(settings: Settings, parts: Parts) -> AsyncIterator[Tel
     pool = ThreadPoolExecutor(_DECODERS, thread_name_prefix="hearing")
     rivals = ThreadPoolExecutor(_DECODERS, thread_name_prefix="rival")
     hearing = build_hearing(pool, rivals, settings.mandarin_model)
+    agents = AgentCalls(AgentTokens(settings.session_key.get_secret_value()), house.sessions, speaker)
     carriers: dict[str, Carrier] = {}
     service = CallService(
         house,
@@ -101,7 +107,9 @@ async def build_telephone(settings: Settings, parts: Parts) -> AsyncIterator[Tel
         recordings,
         shared_words(),
         settings.bureau,
-        Limits(settings.call_ring_s, settings.call_limit_s),
+        Limits(settings.call_ring_s, settings.call_limit_s, wait_s=settings.call_wait_s, human_s=_HUMAN_S),
+        agents,
+        parts.live,
         parts.metrics.call_stage,
     )
     browser = BrowserCarrier(service.browser_status, house.now, any_page=settings.demo)
@@ -155,6 +163,7 @@ async def build_telephone(settings: Settings, parts: Parts) -> AsyncIterator[Tel
             access=access,
             usual_carrier=settings.carrier,
             internal_token=settings.internal_token.get_secret_value(),
+            agents=agents,
         )
     finally:
         for task in (starting, warming, upkeep):

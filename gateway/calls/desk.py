@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from actions.callback import in_words, next_staffed, wanted_time
@@ -21,13 +21,19 @@ from chat.ports import DialogueUnavailable
 from chat.turns import Turns
 from gateway.calls.lines import redacted
 from gateway.dialogue import RasaDialogue
+from handoff.calls import newest, not_taken
+from handoff.entry import Place
+from handoff.moves import leave_queue
 from handoff.office import hours
 from handoff.reasons import Reason
+from handoff.survey import rate
+from handoff.thread import tell
 from store import audit, call_lines, calls
 from store.crypto import FieldCipher
+from store.handoff_models import TicketStatus
 from store.identity import CodeOutcome, enter_digits
-from store.models import CaseKind, Conversation, Message
-from telephony.call.inputs import Choice, Reading, Reply, Verdict
+from store.models import CaseKind, Conversation, Message, Owner
+from telephony.call.inputs import Choice, Reading, Reply, Standing, Verdict
 from telephony.call.ports import DeskError, Line
 from telephony.events import Outcome
 
@@ -92,7 +98,12 @@ class CallDesk:
             accepted = await threads.accept(
                 session, house.cipher, self._conversation_id, text, None, house.today()
             )
-        return _reply(await house.turns.wait_for(accepted.message))
+        reply = _reply(await house.turns.wait_for(accepted.message))
+        async with house.sessions() as session:
+            owner = await session.scalar(
+                select(Conversation.owner).where(Conversation.id == self._conversation_id)
+            )
+        return replace(reply, queued=owner == Owner.QUEUE)
 
     async def check_digits(self, digits: str) -> tuple[Verdict, int]:
         """Compares with the registered number; a call to nobody in particular proves nothing."""
@@ -144,15 +155,48 @@ class CallDesk:
 
     async def call_human(self, reason: str, words: str) -> None:
         """Opens a ticket; after despair no more is collected."""
+        await self._open_ticket(reason, words)
+
+    async def join_line(self, reason: str, words: str) -> Standing | None:
+        """Opens a ticket, and says whether it is worth waiting for somebody."""
+        place = await self._open_ticket(reason, words)
+        if place.with_agent:
+            return Standing(0, max(place.agents, 1), claimed=True)
+        return Standing(place.ahead, place.agents, place.minutes) if place.agents else None
+
+    async def leave_line(self, *, callback: bool) -> bool:
+        """Closes the ticket, unless a human has it."""
+        async with self._house.sessions() as session, session.begin():
+            if await leave_queue(session, self._conversation_id, callback=callback):
+                return True
+            ticket = await newest(session, self._conversation_id)
+            return ticket is None or ticket.status is not TicketStatus.ASSIGNED
+
+    async def back_in_line(self) -> None:
+        """Puts the ticket back into the queue."""
+        async with self._house.sessions() as session, session.begin():
+            ticket = await newest(session, self._conversation_id)
+            if ticket is not None:
+                await not_taken(session, ticket.ticket_id)
+
+    async def rate(self, score: int) -> None:
+        """Keeps the rating."""
+        async with self._house.sessions() as session, session.begin():
+            ticket = await newest(session, self._conversation_id)
+            if ticket is not None:
+                await rate(session, self._conversation_id, ticket.ticket_id, score, "", self._house.today())
+
+    async def _open_ticket(self, reason: str, words: str) -> Place:
         async with self._house.sessions() as session, session.begin():
             ctx = self._context(session, words)
-            await open_ticket(ctx, Reason(reason), redacted(words, ctx.today))
+            place = await open_ticket(ctx, Reason(reason), redacted(words, ctx.today))
             if reason == Reason.DISTRESS:
                 await session.execute(
                     update(Conversation)
                     .where(Conversation.id == self._conversation_id)
                     .values(collection_stopped=True)
                 )
+        return place
 
     async def line(self, line: Line) -> None:
         """Adds to the transcript, numbers taken out."""
@@ -181,6 +225,10 @@ class CallDesk:
             )
             if pack and outcome in _REMEMBERED and self._taxpayer_id is not None:
                 await calls.remember_pack(session, self._taxpayer_id, pack)
+        async with house.sessions() as session, session.begin():
+            ticket = await newest(session, self._conversation_id)
+            if ticket is not None and ticket.status is not TicketStatus.CLOSED:
+                await tell(session, self._conversation_id, "电话已经挂断。")
 
     async def _parsed(self, text: str) -> Mapping[str, Any]:
         try:

@@ -43,11 +43,21 @@ class Dialled:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long to let a call ring and how long it may last, in seconds; whether the carrier looks for machines."""
+    """How long to let a call ring and how long it may last, in seconds; whether the carrier looks for machines.
+
+    ``call_s`` is for the bot; ``wait_s`` in line and ``human_s`` with a human come on top.
+    """
 
     ring_s: int = 30
     call_s: int = 900
     detect_machine: bool = True
+    wait_s: int = 0
+    human_s: int = 0
+
+    @property
+    def longest_s(self) -> int:
+        """After which the carrier ends the call."""
+        return self.call_s + self.wait_s + self.human_s
 
 
 async def dial(
@@ -71,7 +81,7 @@ async def dial(
         number = e164(cipher.decrypt(call.phone_enc, calls.PHONE))
         if not await calls.write_intent(session, call_id, now()):
             return Dialled(DialResult.TAKEN, "这通电话已经拨过或正在拨。")
-    order = Order(call_id, number, limits.ring_s, limits.call_s, limits.detect_machine)
+    order = Order(call_id, number, limits.ring_s, limits.longest_s, limits.detect_machine)
     try:
         carrier_id = await carrier.place(order)
     except CarrierUnsure as error:

@@ -10,14 +10,17 @@ from collections.abc import Awaitable, Mapping
 import structlog
 from fastapi import WebSocket
 
+from gateway.calls.agents import AgentCalls, OpenCall
 from gateway.calls.callee import Person, person_at, person_of
 from gateway.calls.desk import CallDesk, House
 from gateway.calls.dialling import Dialled, Limits, dial
 from gateway.calls.hearing import Hearing
 from gateway.calls.live import LiveCall, LiveCalls, Show
+from gateway.calls.queueing import TicketWatch
 from gateway.calls.reports import browser_report
 from gateway.calls.wire import SocketWire
 from store import call_upkeep, calls
+from store.live import Live
 from store.models import Call
 from telephony.call.base import Callee, Pace
 from telephony.call.brain import Brain
@@ -48,6 +51,8 @@ class CallService:
         words: Words,
         bureau: str,
         limits: Limits,
+        agents: AgentCalls,
+        news: Live,
         timed: Timed = lambda stage, seconds: None,
     ) -> None:
         self._house = house
@@ -58,6 +63,8 @@ class CallService:
         self._words = words
         self._bureau = bureau
         self._limits = limits
+        self._agents = agents
+        self._news = news
         self._timed = timed
         self.live = LiveCalls()
 
@@ -107,16 +114,30 @@ class CallService:
         style = Style(call.voice or self._hearing.voice_of(ear.pack))
         mouth = Mouth(wire, self._voice, style, recording, time.monotonic, self._timed)
         callee = Callee(person.asked_for, self._bureau)
-        pace = Pace(longest=1000 * max(self._limits.call_s - _LAST_WORDS_S, _LAST_WORDS_S))
+        pace = Pace(
+            longest=1000 * max(self._limits.call_s - _LAST_WORDS_S, _LAST_WORDS_S),
+            in_line=1000 * self._limits.wait_s,
+        )
         brain = Brain(callee, self._words, pace, self._hearing.ask_again)
         session = Session(brain, wire, ear, mouth, desk, recording, self._timed)
-        live = LiveCall(call.id, call.carrier, session, show)
+        open_call = OpenCall(call.id, call.conversation_id, session, style)
+
+        def shown(speaker: str, text: str, final: bool) -> None:
+            show(speaker, text, final)
+            if final:
+                open_call.line(speaker, text)
+
+        live = LiveCall(call.id, call.carrier, session, shown)
         session.watch(live.watch, live.said)
+        watch = TicketWatch(house.sessions, self._news, call.conversation_id, session.put, open_call.moved)
+        watching = asyncio.create_task(watch.run())
         try:
-            with self.live.running(live):
+            with self.live.running(live), self._agents.running(open_call):
                 outcome = await session.run()
             log.info("call_over", call=str(call.id), outcome=outcome.value)
         finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
             await asyncio.shield(self._put_away(call, recording.close(mouth.now_ms())))
 
     async def _put_away(self, call: Call, closing: Awaitable[Recorded]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from nicegui import ui
@@ -50,6 +50,7 @@ class CannedMenu:
                 .classes("w-full")
                 .props("data-mark=find-canned")
             )
+            wanted.on("keydown.enter", lambda: dialog.submit(_first(ready, wanted.value)))
             with ui.element("div").classes("w-full max-h-96 overflow-auto"):
                 for title, words in ready:
                     entry = ui.element("div").classes("sl-article mb-1").props("role=button tabindex=0")
@@ -63,6 +64,10 @@ class CannedMenu:
         dialog.delete()
         if isinstance(chosen, str):
             self._insert(chosen)
+
+
+def _first(ready: Sequence[tuple[str, str]], typed: str | None) -> str | None:
+    return next((words for title, words in ready if _fits(title + words, typed)), None)
 
 
 def _fits(reply: str, typed: str | None) -> bool:

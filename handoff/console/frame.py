@@ -8,6 +8,7 @@ import structlog
 from nicegui import ui
 from sqlalchemy.exc import SQLAlchemyError
 
+from handoff.console.parts import parts
 from handoff.console.visitor import SessionEnded, Visitor, to_login, told
 from handoff.permissions import ROLE_ZH, Action, NotAllowed, Role
 from handoff.presence import BEAT_S, beat, set_presence
@@ -31,6 +32,8 @@ def frame(who: Visitor, here: str, changed: Callable[[Presence], None] = lambda 
     ui.add_head_html(
         '<link rel="stylesheet" href="/console-static/console.css"><script src="/console-static/console.js"></script>'
     )
+    if parts().calls is not None:
+        ui.add_head_html('<script type="module" src="/console-static/agent-call.js"></script>')
     ui.colors(primary="#146c57")
     with ui.element("header").classes("sl-header"):
         ui.label("税铃工作台").classes("brand")

@@ -11,7 +11,7 @@ from nicegui import app
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from starlette.requests import HTTPConnection
 
-from handoff.ports import AgentGuard, Prompter
+from handoff.ports import AgentGuard, CallLine, Prompter
 from handoff.questions import Miner
 from handoff.signing import Keys
 from kb.search import KnowledgeBase
@@ -30,6 +30,8 @@ class ConsoleParts:
     guard: AgentGuard
     prompt: Prompter
     miner: Miner
+    calls: CallLine | None
+    """``None`` where this gateway makes no calls."""
     now: Callable[[], datetime]
     today: Callable[[], date]
     file_of: Callable[[str], Path]

@@ -23,6 +23,9 @@ class Phase(StrEnum):
     CALLBACK_TIME = "callback_time"
     OPT_OUT = "opt_out"
     MATTER = "matter"
+    WAITING = "waiting"
+    JOINED = "joined"
+    SURVEY = "survey"
     MACHINE = "machine"
     CLOSING = "closing"
     OVER = "over"
@@ -48,6 +51,13 @@ class Pace:
     dead_dialogue: int = 12000
     beep: int = 15000
     longest: int = 600_000
+    """How long the bot talks at most; time in line and with a human does not count."""
+    announce: int = 25_000
+    """From one announcement of the place in line to the next."""
+    in_line: int = 300_000
+    accept: int = 45_000
+    """How long a human who has taken the ticket may need to take the call, or to come back into it."""
+    survey: int = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +80,7 @@ YES_NO = Expectation(
     ("是", "是的", "对", "对的", "好", "好的", "行", "嗯", "没错", "可以", "不是", "不对", "没有"),
 )
 OPEN = Expectation()
+LINE_ALARMS = ("announce", "in_line", "accept", "survey")
 UNSURE = 0.4
 """Readings below this are no readings (the threshold of ``config.yml``)."""
 SURE = 0.93
@@ -197,6 +208,10 @@ class Base:
     def give_up(self, reason: str) -> None:
         """Misunderstood too often: a human will call back."""
         self.out.append(CallHuman(reason, self.heard))
+        self.calls_back(reason)
+
+    def calls_back(self, reason: str) -> None:
+        """Book it, and say goodbye."""
         self.book(
             lambda when: self.close(self.outcome_so_far(Outcome.CALLBACK), "no_hear_3", note=reason),
             lambda why: self.close(self.outcome_so_far(Outcome.NOT_VERIFIED), "no_hear_3", note=reason),
@@ -227,7 +242,7 @@ class Base:
         self.ending = (outcome, note)
         self.question = None
         self.waiting = None
-        for name in ("silence", "slow", "dead", "digits"):
+        for name in ("silence", "slow", "dead", "digits", *LINE_ALARMS):
             self.stop(name)
         for name in names:
             self.say(name)

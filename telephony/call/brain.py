@@ -8,6 +8,9 @@ from collections.abc import Callable
 from telephony.call.base import Callee, Pace, Phase
 from telephony.call.commands import CallHuman, Command
 from telephony.call.inputs import (
+    AgentClaimed,
+    AgentJoined,
+    AgentLeft,
     Alarm,
     Answered,
     Booked,
@@ -15,7 +18,10 @@ from telephony.call.inputs import (
     Checked,
     HungUp,
     Input,
+    Lined,
+    LineLeft,
     MachineSaid,
+    PlaceChanged,
     Played,
     Read,
     Replied,
@@ -23,6 +29,7 @@ from telephony.call.inputs import (
 )
 from telephony.call.matter import Matter
 from telephony.call.plain import interrupts, is_despair, is_listening, is_no, is_yes
+from telephony.call.waiting import WITH_HUMANS
 from telephony.call.words import Words
 from telephony.events import (
     Expected,
@@ -48,6 +55,7 @@ _BEFORE_PROOF = frozenset({Phase.OPENING, Phase.WHO})
 _SPEAKS_TO_A_PERSON = frozenset(
     {Phase.PROVE, Phase.READ_BACK, Phase.MATTER, Phase.CALLBACK_TIME, Phase.OPT_OUT}
 )
+_NO_HUMAN_COMES = frozenset({Phase.OPENING, Phase.MACHINE, Phase.CLOSING})
 
 
 class Brain(Matter):
@@ -77,6 +85,11 @@ class Brain(Matter):
     def proving(self) -> bool:
         """Whether the digits of the proof are being spoken of: what is said now is not for the transcript."""
         return self.phase in (Phase.PROVE, Phase.READ_BACK)
+
+    @property
+    def keys_are_private(self) -> bool:
+        """Whether what is keyed now is for nobody's eyes: digits of the proof, or what a human asked for."""
+        return self.proving or self.phase is Phase.JOINED
 
     def handle(self, item: Input) -> list[Command]:
         """What ``item`` leads to."""
@@ -118,6 +131,16 @@ class Brain(Matter):
             case Booked():
                 if self.end_turn(item.turn):
                     self._booked(item)
+            case Lined():
+                if self.end_turn(item.turn):
+                    self.lined(item)
+            case LineLeft():
+                if self.end_turn(item.turn):
+                    self.line_left(item)
+            case PlaceChanged():
+                self.place_changed(item.standing)
+            case AgentClaimed() | AgentJoined() | AgentLeft():
+                self._human(item)
             case Broke():
                 if self.end_turn(item.turn):
                     self._broke()
@@ -130,11 +153,24 @@ class Brain(Matter):
             case HungUp():
                 self._hung_up()
 
+    def _human(self, item: AgentClaimed | AgentJoined | AgentLeft) -> None:
+        if isinstance(item, AgentLeft):
+            self.agent_left(item)
+        elif self.phase in _NO_HUMAN_COMES:
+            return
+        elif isinstance(item, AgentClaimed):
+            if self.phase not in (Phase.JOINED, Phase.SURVEY):
+                self.agent_claimed()
+        else:
+            self.agent_joined()
+
     # --- speech ---
 
     def _partial(self, partial: Partial) -> None:
         self.stop("silence")
         if self.phase is Phase.MACHINE or not self.floor.speaking or self.floor.firm:
+            return
+        if self.phase in WITH_HUMANS:
             return
         if self.phase is Phase.CLOSING and not self.told:
             return
@@ -144,7 +180,10 @@ class Brain(Matter):
     def _utterance(self, utterance: Utterance) -> None:
         if self.phase in (Phase.MACHINE, Phase.OPENING):
             return
-        if is_despair(utterance.text) and self.ending[1] != "distress":
+        if self.phase in WITH_HUMANS:
+            self._words_for_humans(utterance.text)
+            return
+        if is_despair(utterance.text) and not self.despaired:
             self.in_despair(utterance.text)
             return
         if self.phase is Phase.CLOSING:
@@ -172,9 +211,17 @@ class Brain(Matter):
         else:
             self._words(utterance)
 
+    def _words_for_humans(self, text: str) -> None:
+        """Whoever waits or talks with a human says most things to somebody else."""
+        if text and self.phase is Phase.WAITING:
+            self.waiting_words(text)
+        elif text and self.phase is Phase.SURVEY:
+            self.survey_words(text)
+
     def _words_at_the_end(self, utterance: Utterance) -> None:
         text = utterance.text
-        if self.told and text and not is_no(text) and not is_listening(text) and not _FAREWELL.search(text):
+        going_on = self.told and not self.talked
+        if going_on and text and not is_no(text) and not is_listening(text) and not _FAREWELL.search(text):
             self.reopened(utterance)
         elif not self.floor.speaking:
             self.end(*self.ending)
@@ -232,6 +279,9 @@ class Brain(Matter):
     def _key(self, digit: str) -> None:
         if self.phase in (Phase.MACHINE, Phase.CLOSING, Phase.OPENING):
             return
+        if self.phase in WITH_HUMANS:
+            self._key_for_humans(digit)
+            return
         if self.floor.firm:
             self._hold_key(digit)
             return
@@ -257,6 +307,12 @@ class Brain(Matter):
         elif digit in "12" and self.waiting is None:
             self.floor.hush()
             self._yes_no_key(yes=digit == "1")
+
+    def _key_for_humans(self, digit: str) -> None:
+        if self.phase is Phase.WAITING:
+            self.waiting_key(digit)
+        elif self.phase is Phase.SURVEY:
+            self.survey_key(digit)
 
     def _hold_key(self, digit: str) -> None:
         """Keys that mean the same wherever they are pressed wait until they can be obeyed."""
@@ -307,6 +363,14 @@ class Brain(Matter):
             self._leave_message()
         elif name == "digits" and self.phase is Phase.PROVE:
             self.digits_missing()
+        elif name == "announce":
+            self.announce_again()
+        elif name == "in_line":
+            self.waited_too_long()
+        elif name == "accept":
+            self.not_accepted()
+        elif name == "survey":
+            self.not_rated()
         elif name == "slow" and self.waiting is not None:
             self.say("slow_system")
         elif name == "dead" and self.waiting is not None:
@@ -320,6 +384,9 @@ class Brain(Matter):
     def _broke(self) -> None:
         """Something of ours does not answer: say so kindly; a human will call."""
         self.waiting = None
+        if self.joining:
+            self.not_lined()
+            return
         self.out.append(CallHuman("unavailable", self.heard))
         self.close(
             self.outcome_so_far(Outcome.OUR_FAILURE), "system_down_callback", note="dialogue unavailable"

@@ -84,6 +84,45 @@ class CallHuman:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinLine:
+    """Open such a ticket, or find the open one, and say whether the caller can wait for somebody on the line."""
+
+    turn: int
+    reason: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveLine:
+    """The caller no longer waits on the line; ``callback``: they would rather be called."""
+
+    turn: int
+    callback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BackInLine:
+    """Whoever had the ticket did not take the call, or has gone: it waits for anybody again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Let the caller and the human hear each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """They hear each other no longer; the bot has the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Keep how the caller rated the talk with the human, 1 to 5."""
+
+    score: int
+
+
+@dataclass(frozen=True, slots=True)
 class SetAlarm:
     """Wake the call after ``after_ms``; one alarm a name, the newest counts."""
 
@@ -117,6 +156,12 @@ Command = (
     | Book
     | Exclude
     | CallHuman
+    | JoinLine
+    | LeaveLine
+    | BackInLine
+    | Connect
+    | Disconnect
+    | Rate
     | SetAlarm
     | StopAlarm
     | End

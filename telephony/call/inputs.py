@@ -59,7 +59,8 @@ class Choice:
 class Reply:
     """What the dialogue answers: sentences to say, choices, what it asks for next, and what it has done.
 
-    ``asks`` is the slot of the form it waits for, ``action`` and ``intent`` what it acted on.
+    ``asks`` is the slot of the form it waits for, ``action`` and ``intent`` what it acted on. ``queued``: a human is wanted,
+    and the conversation waits for one.
     """
 
     texts: tuple[str, ...]
@@ -67,6 +68,7 @@ class Reply:
     asks: str | None = None
     action: str = ""
     intent: str = ""
+    queued: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,73 @@ class Booked:
     turn: int
     when: str = ""
     refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the caller stands: ``ahead`` are taken first, ``agents`` are there for it, ``minutes`` to wait if that is known.
+
+    ``claimed``: somebody is taking the call already.
+    """
+
+    ahead: int
+    agents: int
+    minutes: int | None = None
+    claimed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lined:
+    """Whether one can wait on the line, asked for under ``turn``; ``None``: nobody is there to take the call."""
+
+    turn: int
+    standing: Standing | None
+
+
+@dataclass(frozen=True, slots=True)
+class LineLeft:
+    """The line was left, as asked for under ``turn``; not ``gone``: a human has taken the ticket meanwhile."""
+
+    turn: int
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceChanged:
+    """The line has moved."""
+
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class AgentClaimed:
+    """A human has taken the ticket and hears first what it is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentJoined:
+    """The human wants to talk now."""
+
+
+class Leaving(StrEnum):
+    """How a human leaves a call they had taken."""
+
+    DONE = "done"
+    TO_BOT = "to_bot"
+    """Done, and the bot is to go on."""
+    IN_LINE = "in_line"
+    """The ticket waits again: for a colleague, or because they went offline."""
+    DECLINED = "declined"
+    """Did not want to take the call after all."""
+    VANISHED = "vanished"
+    """Their end broke off; they may come back."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentLeft:
+    """The human is no longer in the call."""
+
+    how: Leaving
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +210,12 @@ Input = (
     | Replied
     | Checked
     | Booked
+    | Lined
+    | LineLeft
+    | PlaceChanged
+    | AgentClaimed
+    | AgentJoined
+    | AgentLeft
     | Broke
     | Alarm
     | MachineHeard

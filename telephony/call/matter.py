@@ -28,14 +28,13 @@ _ASKS_BACK = re.compile(r"[？?]\s*$")
 class Matter(Proving):
     """Everything after the proof."""
 
-    told = False
-    """Whether the taxpayer has heard why we call."""
-    done: Outcome | None = None
     choices: tuple[Choice, ...] = ()
     offered: frozenset[str] = frozenset()
     """Choices that have been named once: nobody wants to hear them after every answer."""
     typed = ""
     asked_whether_more = False
+    nobody_there = False
+    """Whether it is known that nobody can take the call now; the bot goes on then."""
 
     def outcome_so_far(self, otherwise: Outcome) -> Outcome:
         """Told is completed, whatever comes after."""
@@ -71,10 +70,17 @@ class Matter(Proving):
         if reply.action in _ENDS and not reply.choices:
             self.close(_ENDS[reply.action], "goodbye", note=reply.action)
         elif reply.action == "action_distress":
-            self.close(Outcome.HUMAN, note="distress")
+            self.despaired = True
+            self.join_line(
+                "distress",
+                self.heard,
+                first="line_distress",
+                nobody=lambda: self.close(Outcome.HUMAN, note="distress"),
+            )
         elif reply.action in _HUMAN:
-            self.done = Outcome.HUMAN
-            self.book(self._human_booked, self._human_not_booked)
+            self.join_line("asked", self.heard, nobody=self._book_human)
+        elif reply.queued and not reply.asks and not self.nobody_there:
+            self.join_line("asked", self.heard, nobody=lambda: self._bot_goes_on(texts, reply))
         elif reply.intent in _FAREWELL and not reply.asks:
             self.farewell()
         else:
@@ -146,6 +152,26 @@ class Matter(Proving):
     def farewell(self) -> None:
         """What happens next, how to check that we are real, goodbye."""
         self.close(self.outcome_so_far(Outcome.COMPLETED), "closing")
+
+    def _book_human(self) -> None:
+        self.done = Outcome.HUMAN
+        self.book(self._human_booked, self._human_not_booked)
+
+    def _bot_goes_on(self, texts: list[str], reply: Reply) -> None:
+        self.nobody_there = True
+        self._listen(texts, reply)
+
+    def give_up(self, reason: str) -> None:
+        """Misunderstood too often: who has proven who they are may wait for a human right away."""
+        if self.phase is not Phase.MATTER:
+            super().give_up(reason)
+            return
+        self.join_line(
+            reason,
+            self.heard,
+            first="line_unheard",
+            nobody=lambda: self.calls_back(reason),
+        )
 
     def _human_booked(self, when: str) -> None:
         self.say("human_calls_back", time=when)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 
-from telephony.call.base import SURE, YES_NO, Base, Phase, Question, sure_enough
-from telephony.call.commands import CallHuman, Understand
+from telephony.call.base import SURE, YES_NO, Phase, Question, sure_enough
+from telephony.call.commands import Understand
 from telephony.call.inputs import Reading
+from telephony.call.joined import Joined
 from telephony.call.plain import is_no, is_yes
 from telephony.events import Expectation, Expected, Outcome, Utterance
 
@@ -24,7 +25,7 @@ _DOUBTS = 3
 TIME = Expectation(Expected.DATE, ("明天上午", "明天下午", "下午三点", "随时都可以", "尽快"))
 
 
-class Opening(Base, ABC):
+class Opening(Joined, ABC):
     """From the answer to the proof: disclosure, who is there, and every other way a stranger may react."""
 
     doubts = 0
@@ -110,11 +111,16 @@ class Opening(Base, ABC):
         return True
 
     def in_despair(self, text: str) -> None:
-        """Nothing else counts any more: a human is told, and the caller where help is."""
-        self.person_spoke = True
+        """The caller is told where help is, and a human takes over, at once or soon."""
+        self.person_spoke = self.despaired = True
         self.floor.hush()
-        self.out.append(CallHuman("distress", text))
-        self.close(Outcome.HUMAN, "distress", note="distress")
+        self.say("distress")
+        self.join_line(
+            "distress",
+            text,
+            first="line_distress",
+            nobody=lambda: self.close(Outcome.HUMAN, "distress_bye", note="distress"),
+        )
 
     def _answer_and_ask_again(self, intent: str) -> None:
         self.understood()
@@ -154,10 +160,14 @@ class Opening(Base, ABC):
             self.ask(self.who())
 
     def _to_human(self, reason: str, text: str) -> None:
-        self.out.append(CallHuman(reason, text))
-        self.book(
-            lambda when: self._human_calls_back(when),
-            lambda why: self.close(Outcome.HUMAN, "human_later", note=reason),
+        self.join_line(
+            reason,
+            text,
+            first="line_asked",
+            nobody=lambda: self.book(
+                self._human_calls_back,
+                lambda why: self.close(Outcome.HUMAN, "human_later", note=reason),
+            ),
         )
 
     def _human_calls_back(self, when: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from telephony.call.inputs import Reading, Reply, Verdict
+from telephony.call.inputs import Reading, Reply, Standing, Verdict
 from telephony.events import AudioIn, Expectation, HeardEvent, Outcome, WireIn, WireOut
 
 
@@ -70,6 +70,18 @@ class Desk(Protocol):
 
     async def call_human(self, reason: str, words: str) -> None:
         """Open a ticket."""
+
+    async def join_line(self, reason: str, words: str) -> Standing | None:
+        """Open a ticket, or find the open one, and say where it stands; ``None``: nobody is there to take the call."""
+
+    async def leave_line(self, *, callback: bool) -> bool:
+        """Take the ticket out of the queue; false when a human has it already."""
+
+    async def back_in_line(self) -> None:
+        """Whoever has the ticket does not take the call: anybody may."""
+
+    async def rate(self, score: int) -> None:
+        """Keep the caller's rating of the talk with the human, 1 to 5."""
 
     async def line(self, line: Line) -> None:
         """Add to the transcript."""

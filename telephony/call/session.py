@@ -11,17 +11,24 @@ from typing import Any
 import structlog
 
 from telephony.call.brain import Brain
+from telephony.call.bridge import Bridge
 from telephony.call.commands import (
     Ask,
+    BackInLine,
     Book,
     CallHuman,
     CheckDigits,
     Command,
+    Connect,
+    Disconnect,
     End,
     Exclude,
     Hush,
+    JoinLine,
+    LeaveLine,
     Listen,
     OpenMatter,
+    Rate,
     Say,
     SetAlarm,
     StopAlarm,
@@ -35,6 +42,8 @@ from telephony.call.inputs import (
     Checked,
     HungUp,
     Input,
+    Lined,
+    LineLeft,
     Played,
     Read,
     Replied,
@@ -57,6 +66,7 @@ log = structlog.get_logger("telephony.call")
 
 _DRAIN_S = 5.0
 """How long what must still be written may take after the call."""
+_Asked = Understand | OpenMatter | Ask | CheckDigits | Book | JoinLine | LeaveLine
 _STAGES: dict[type[Command], Stage] = {
     Understand: Stage.UNDERSTAND,
     OpenMatter: Stage.DIALOGUE,
@@ -84,6 +94,8 @@ class Session:
         self._desk = desk
         self._recorder = recorder
         self._timed = timed
+        self.bridge = Bridge(wire, recorder)
+        """Where a human's end of the call is joined to it."""
         self._seen: Callable[[Input], None] = lambda item: None
         self._saying: Callable[[str], None] = lambda text: None
         self._inputs: asyncio.Queue[Input] = asyncio.Queue()
@@ -130,6 +142,7 @@ class Session:
         for handle in self._alarms.values():
             handle.cancel()
         receiving.cancel()
+        await self.bridge.disconnect()
         await self._mouth.close()
         await asyncio.gather(receiving, return_exceptions=True)
         if self._asking:
@@ -157,7 +170,8 @@ class Session:
                         await self._hear(item)
                     case KeyPressed():
                         now = self._mouth.now_ms()
-                        self._note(Line("key", item.digit, now, now))
+                        shown = "*" if self._brain.keys_are_private else item.digit
+                        self._note(Line("key", shown, now, now))
                         self.put(item)
                     case MarkReturned():
                         self._mouth.returned(item.name)
@@ -169,6 +183,7 @@ class Session:
 
     async def _hear(self, frame: AudioIn) -> None:
         self._recorder.caller(frame.at_ms, frame.mulaw)
+        self.bridge.from_caller(frame.mulaw)
         began_s = time.perf_counter()
         for event in await self._ear.feed(frame):
             if isinstance(event, Utterance) and event.text:
@@ -202,6 +217,14 @@ class Session:
                 self._start(self._told(self._desk.exclude(command.kind)))
             case CallHuman():
                 self._start(self._told(self._desk.call_human(command.reason, command.words)))
+            case BackInLine():
+                self._start(self._told(self._desk.back_in_line()))
+            case Rate():
+                self._start(self._told(self._desk.rate(command.score)))
+            case Connect():
+                self.bridge.connect(self._mouth.now_ms())
+            case Disconnect():
+                await self.bridge.disconnect()
             case _:
                 self._start(self._asked(command))
 
@@ -222,7 +245,7 @@ class Session:
         except Exception:
             log.exception("desk_refused")
 
-    async def _asked(self, command: Understand | OpenMatter | Ask | CheckDigits | Book) -> None:
+    async def _asked(self, command: _Asked) -> None:
         began_s = time.perf_counter()
         try:
             self.put(await self._answer_to(command))
@@ -231,7 +254,7 @@ class Session:
             log.exception("desk_failed", asked=type(command).__name__)
             self.put(Broke(command.turn))
 
-    async def _answer_to(self, command: Understand | OpenMatter | Ask | CheckDigits | Book) -> Input:
+    async def _answer_to(self, command: _Asked) -> Input:
         match command:
             case Understand():
                 return Read(command.turn, await self._desk.understand(command.text))
@@ -243,6 +266,10 @@ class Session:
                 return Checked(command.turn, *await self._desk.check_digits(command.digits))
             case Book():
                 return Booked(command.turn, *await self._desk.book(command.words))
+            case JoinLine():
+                return Lined(command.turn, await self._desk.join_line(command.reason, command.words))
+            case LeaveLine():
+                return LineLeft(command.turn, await self._desk.leave_line(callback=command.callback))
 
     # --- from the mouth ---
 

@@ -90,6 +90,8 @@ export class Sound {
 
   play(mulaw) { this.speaker?.port.postMessage({ play: mulaw }, [mulaw.buffer]); }
 
+  playLive(mulaw) { this.speaker?.port.postMessage({ play: mulaw, live: true }, [mulaw.buffer]); }
+
   mark(name) { this.speaker?.port.postMessage({ mark: name }); }
 
   clear() { this.speaker?.port.postMessage({ clear: true }); }

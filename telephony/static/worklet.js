@@ -4,6 +4,7 @@
 const LINE_RATE = 8000;
 const FRAME = 160;
 const START_AFTER = 320; // samples kept back at the start of a speech, so that a late frame leaves no hole
+const LIVE_MOST = 1200; // samples of somebody talking live that may wait; older ones are dropped, or they would lag for good
 const FADE = 40; // samples still played after a clear, or the cut would click
 const PHASES = 128;
 
@@ -99,7 +100,7 @@ class Microphone extends AudioWorkletProcessor {
   }
 }
 
-/* Takes {play: Uint8Array}, {mark: name}, {clear: true}; posts {marks: [name…]} when played or cleared, {playing}. */
+/* Takes {play: Uint8Array, live?}, {mark: name}, {clear: true}; posts {marks: [name…]} when played or cleared, {playing}. */
 class Speaker extends AudioWorkletProcessor {
   constructor() {
     super();
@@ -117,15 +118,23 @@ class Speaker extends AudioWorkletProcessor {
     this.port.onmessage = ({ data }) => this.take(data);
   }
 
-  take({ play, mark, clear }) {
+  take({ play, live, mark, clear }) {
     if (play) {
       this.queue.push(play);
       this.ahead += play.length;
+      if (live) this.catchUp();
     } else if (mark !== undefined) {
       this.queue.push(mark);
       if (this.queue.length === 1) this.dropMarks();
     } else if (clear) {
       this.clear();
+    }
+  }
+
+  catchUp() {
+    while (this.queue.length > 1 && this.ahead > LIVE_MOST) {
+      this.ahead -= this.queue.shift().length - this.read;
+      this.read = 0;
     }
   }
 

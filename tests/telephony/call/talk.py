@@ -9,15 +9,21 @@ from telephony.call.base import Callee
 from telephony.call.brain import Brain
 from telephony.call.commands import (
     Ask,
+    BackInLine,
     Book,
     CallHuman,
     CheckDigits,
     Command,
+    Connect,
+    Disconnect,
     End,
     Exclude,
     Hush,
+    JoinLine,
+    LeaveLine,
     Listen,
     OpenMatter,
+    Rate,
     Say,
     SetAlarm,
     StopAlarm,
@@ -31,11 +37,14 @@ from telephony.call.inputs import (
     Checked,
     HungUp,
     Input,
+    Lined,
+    LineLeft,
     Played,
     Read,
     Reading,
     Replied,
     Reply,
+    Standing,
     Verdict,
 )
 from telephony.call.words import shared_words
@@ -48,13 +57,20 @@ RIGHT = "0043"
 
 @dataclass
 class Talk:
-    """One call and what has come of it. ``readings`` by words, ``replies`` by what is asked of the dialogue."""
+    """One call and what has come of it. ``readings`` by words, ``replies`` by what is asked of the dialogue.
+
+    ``standing``: the place in line one gets, ``None`` where nobody is there; ``quicker``: a human has the ticket before the
+    caller can leave the line; ``deaf_queue``: it does not answer who wants to join.
+    """
 
     readings: dict[str, Reading] = field(default_factory=dict)
     replies: dict[str, Reply | None] = field(default_factory=dict)
     matter: Reply | None = field(default_factory=lambda: Reply(("给您提个醒：有一笔税没缴。",)))
     book: Callable[[str], tuple[str, str]] = lambda words: ("明天下午3点", "")
     tries: int = 3
+    standing: Standing | None = None
+    quicker: bool = False
+    deaf_queue: bool = False
 
     def __post_init__(self) -> None:
         self.now = 0
@@ -64,6 +80,9 @@ class Talk:
         self.alarms: dict[str, int] = {}
         self.excluded: list[str] = []
         self.humans: list[str] = []
+        self.left: list[str] = []
+        self.line: list[Command] = []
+        """What was asked of the bridge and the queue."""
         self.checked: list[str] = []
         self.asked: list[str] = []
         self.cut: list[str] = []
@@ -167,12 +186,16 @@ class Talk:
                 self.excluded.append(command.kind)
             case CallHuman():
                 self.humans.append(command.reason)
+            case Connect() | Disconnect() | BackInLine() | Rate():
+                self.line.append(command)
             case End():
                 self.ended = command
             case _:
                 self._ask(command)
 
-    def _ask(self, command: Understand | OpenMatter | Ask | CheckDigits | Book) -> None:
+    def _ask(
+        self, command: Understand | OpenMatter | Ask | CheckDigits | Book | JoinLine | LeaveLine
+    ) -> None:
         match command:
             case Understand():
                 self.put(Read(command.turn, self.readings.get(command.text, Reading("nlu_fallback", 0.2))))
@@ -189,6 +212,13 @@ class Talk:
                 self.put(Checked(command.turn, verdict, self.tries))
             case Book():
                 self.put(Booked(command.turn, *self.book(command.words)))
+            case JoinLine():
+                self.humans.append(command.reason)
+                if not self.deaf_queue:
+                    self.put(Lined(command.turn, self.standing))
+            case LeaveLine():
+                self.left.append("callback" if command.callback else "bot")
+                self.put(LineLeft(command.turn, not self.quicker))
 
     def _reply(self, turn: int, reply: Reply | None) -> None:
         """``None`` stands for a dialogue that says nothing: the alarm for the dead one will ring."""

@@ -23,12 +23,16 @@ FILLED = {
     "digits": "1，2，3，4",
     "left": "两",
     "time": "11月24日（星期二）上午10点",
+    "ahead": "3",
+    "minutes": "5",
 }
 AFTER_PROOF = frozenset({"verified", "keys_amount"})
 TAX = re.compile("税款|税费|税金|欠|滞纳|罚|元|缴|逾期|未交|催")
 THREAT = re.compile("必须|后果|强制|法院|公安|起诉|征信|失信|处理您|责任|尽快")
 OFFICES = re.compile("电子税务局|办税服务厅|个人所得税APP|税务局")
-SAID = ("say", "ask_again", "close", "_time_question")
+SAID = ("say", "ask_again", "close", "in_line_again", "_time_question")
+FIRST = "first"
+"""The argument of ``join_line`` that names a text."""
 
 
 def filled(text: str) -> str:
@@ -41,12 +45,14 @@ def asked_for() -> set[str]:
     for file in Path(telephony.call.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in SAID:
-                found |= {
-                    one.value
-                    for one in node.args
-                    if isinstance(one, ast.Constant) and isinstance(one.value, str)
-                }
+                found |= _texts(node.args)
+            if isinstance(node, ast.Call):
+                found |= _texts([given.value for given in node.keywords if given.arg == FIRST])
     return found
+
+
+def _texts(given: list[ast.expr]) -> set[str]:
+    return {one.value for one in given if isinstance(one, ast.Constant) and isinstance(one.value, str)}
 
 
 def test_the_call_finds_every_text_it_says_and_no_text_lies_idle() -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from typing import Any, TypeVar
 
-from telephony.call.inputs import Reading, Reply, Verdict
+from telephony.call.inputs import Reading, Reply, Standing, Verdict
 from telephony.call.ports import DeskError, Line
 from telephony.events import (
     RATE,
@@ -101,7 +101,7 @@ class TwinWire:
                         self.coming.put_nowait(MarkReturned("cleared"))
 
     def say(self, text: str) -> None:
-        """The caller has said this."""
+        """The caller has said this; for the bridge, it is their sound."""
         self._sequence += 1
         self.coming.put_nowait(AudioIn(self._sequence, round(now() * 1000), text.encode()))
 
@@ -176,6 +176,7 @@ class TwinRecorder:
 
     def __init__(self) -> None:
         self.bot_ms: list[int] = []
+        self.bot_sound: list[bytes] = []
         self.cuts: list[int] = []
 
     def caller(self, at_ms: int, mulaw: bytes) -> None:
@@ -183,6 +184,7 @@ class TwinRecorder:
 
     def bot(self, at_ms: int, mulaw: bytes) -> None:
         self.bot_ms.append(at_ms)
+        self.bot_sound.append(mulaw)
 
     def cut(self, at_ms: int) -> None:
         self.cuts.append(at_ms)
@@ -198,6 +200,8 @@ class TwinDesk:
         self.finished: list[tuple[Outcome, str]] = []
         self.humans: list[str] = []
         self.asked: list[str] = []
+        self.standing: Standing | None = None
+        self.line_calls: list[str] = []
 
     async def understand(self, text: str) -> Reading:
         return Reading("nlu_fallback", 0.1)
@@ -224,6 +228,20 @@ class TwinDesk:
 
     async def call_human(self, reason: str, words: str) -> None:
         self.humans.append(reason)
+
+    async def join_line(self, reason: str, words: str) -> Standing | None:
+        self.humans.append(reason)
+        return self.standing
+
+    async def leave_line(self, *, callback: bool) -> bool:
+        self.line_calls.append("callback" if callback else "bot")
+        return True
+
+    async def back_in_line(self) -> None:
+        self.line_calls.append("back")
+
+    async def rate(self, score: int) -> None:
+        self.line_calls.append(f"rated {score}")
 
     async def line(self, line: Line) -> None:
         self.lines.append(line)

@@ -6,7 +6,7 @@ SHUILING := .venv/bin/shuiling
 TYPED := tax store kb handoff actions chat gateway dialects telephony bot/parsing
 PYTEST_ARGS ?=
 
-.PHONY: help setup train serve test lint bench-nlu bench-kb bench-chat bench-voice bench-accents clean models
+.PHONY: help setup train serve test lint bench-nlu bench-kb bench-chat bench-voice bench-accents bench-handoff clean models
 
 help: ## 列出所有命令 · list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ bench-voice: train ## 电话性能表 · the telephone's bench table
 
 bench-kb: setup ## 知识库检索表 · the knowledge base's table
 	$(PYTHON) -m tests.load.bench_kb --write docs/figures.md
+
+bench-handoff: setup ## 转人工性能表 · the table of the handoff to humans
+	$(PYTHON) -m tests.load.handoff.bench_handoff --write docs/figures.md
 
 bench-accents: train ## 口音实验表（需要训练环境）· what each step adds for accents (needs the training environment)
 	@scripts/training.sh

@@ -90,4 +90,4 @@ def _keys(settings: Settings) -> Keys:
 
 
 def _https(settings: Settings) -> bool:
-    return (settings.public_origin or "").startswith("https://")
+    return settings.env == "production" or (settings.public_origin or "").startswith("https://")

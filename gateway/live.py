@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import structlog
@@ -17,7 +17,7 @@ from chat import threads
 from chat.hub import Hub
 from handoff.status import status_of
 from store.live import RESYNC, Change, Live
-from store.models import Message, Owner
+from store.models import Conversation, Message, Owner
 
 log = structlog.get_logger("gateway.live")
 EVERY_S = 2.0
@@ -35,7 +35,6 @@ class WindowPump:
         self._hub = hub
         self._now = now
         self._changes: asyncio.Queue[Change] = asyncio.Queue()
-        self._queued: set[uuid.UUID] = set()
         self._moved = False
         self._unsubscribe = live.subscribe(self._heard)
         self._tasks = [asyncio.create_task(self._pump()), asyncio.create_task(self._places())]
@@ -106,10 +105,6 @@ class WindowPump:
     async def _status(self, conversation_id: uuid.UUID) -> None:
         async with self._sessions() as session:
             status = await status_of(session, conversation_id, self._now())
-        if status.owner == Owner.QUEUE:
-            self._queued.add(conversation_id)
-        else:
-            self._queued.discard(conversation_id)
         self._hub.publish(conversation_id, status.to_frame())
 
     async def _places(self) -> None:
@@ -119,9 +114,22 @@ class WindowPump:
             if not self._moved:
                 continue
             self._moved = False
-            self._queued = {c for c in self._queued if self._hub.listening(c)}
-            for conversation_id in tuple(self._queued):
-                try:
+            try:
+                for conversation_id in await self._queued():
                     await self._status(conversation_id)
-                except (SQLAlchemyError, OSError) as error:
-                    log.warning("place_not_told", error=type(error).__name__)
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("place_not_told", error=type(error).__name__)
+
+    async def _queued(self) -> Sequence[uuid.UUID]:
+        """Whose windows are open here and who wait for a human."""
+        here = self._hub.conversations
+        if not here:
+            return ()
+        async with self._sessions() as session:
+            return (
+                await session.scalars(
+                    select(Conversation.id).where(
+                        Conversation.id.in_(here), Conversation.owner == Owner.QUEUE
+                    )
+                )
+            ).all()

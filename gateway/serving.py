@@ -359,7 +359,9 @@ def log_dir(settings: Settings) -> Path:
 def banner(settings: Settings, took_s: float, logins: Sequence[Login] = ()) -> str:
     """What is printed once everything answers; ``logins``: the demonstration's, for the console."""
     url = local_url(settings)
-    rows = [("对话页面", f"{url}/"), ("人工工作台", f"{url}/console")]
+    rows = [("对话页面", f"{url}/")]
+    if settings.console:
+        rows.append(("人工工作台", f"{url}/console/"))
     if settings.demo:
         rows.append(("短信收件箱（演示）", f"{url}/demo/outbox.html"))
     if settings.telephone and settings.demo:
@@ -368,7 +370,7 @@ def banner(settings: Settings, took_s: float, logins: Sequence[Login] = ()) -> s
     width = max(_columns(name) for name, _ in rows)
     line = "─" * 64
     body = "\n".join(f"  {name}{' ' * (width - _columns(name))}  {value}" for name, value in rows)
-    if logins:
+    if logins and settings.console:
         body += "\n\n  工作台的演示账号（登录名、密码）\n" + "\n".join(
             f"  {each.login:<10}{each.password:<14}{each.who}" for each in logins
         )

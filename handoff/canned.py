@@ -141,7 +141,7 @@ def _title(title: str) -> str:
 
 
 def _text(text: str) -> str:
-    clean = fit_to_send(text.translate(_TYPED), "快捷回复")
+    clean = fit_to_send(text.translate(_TYPED), "常用语")
     for found in _VARIABLE.finditer(clean):
         if found[1] not in VARIABLES:
             known = "、".join(f"{{{name}}}" for name in VARIABLES)
@@ -160,7 +160,7 @@ def _skill(skill: str | None) -> str | None:
 async def _locked(session: AsyncSession, reply_id: uuid.UUID) -> CannedReply:
     reply = await session.get(CannedReply, reply_id, with_for_update=True, populate_existing=True)
     if reply is None:
-        raise BadWords("没有这条快捷回复。")
+        raise BadWords("没有这条常用语。")
     return reply
 
 
@@ -171,7 +171,7 @@ async def _keep(session: AsyncSession, reply: CannedReply, title: str, text: str
             session.add(reply)
             await session.flush()
     except IntegrityError:
-        raise BadWords(f"已经有一条叫“{title}”的快捷回复了，停用的也算。") from None
+        raise BadWords(f"已经有一条叫“{title}”的常用语了，停用的也算。") from None
 
 
 async def _record(session: AsyncSession, reply: CannedReply, action: str, actor: str) -> None:

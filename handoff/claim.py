@@ -10,6 +10,7 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from handoff.events import Kind, happened
+from handoff.locking import locked_staff, locked_ticket
 from handoff.order import in_order
 from handoff.thread import tell
 from store.handoff_models import HandoffTicket, Presence, Staff, TicketStatus
@@ -36,12 +37,10 @@ async def claim(session: AsyncSession, staff_id: uuid.UUID, ticket_id: uuid.UUID
     """Take this ticket.
 
     Raises:
-        CannotClaim: somebody has it, it is closed, or who reaches for it has no room, no skill, or is offline.
+        CannotClaim: somebody has it, it is closed, or who reaches for it has no room, no skill, or is not online.
     """
     who = await _able(session, staff_id)
-    ticket = await session.scalar(
-        select(HandoffTicket).where(HandoffTicket.id == ticket_id).with_for_update(of=HandoffTicket)
-    )
+    ticket = await session.scalar(locked_ticket(ticket_id))
     if ticket is None:
         raise CannotClaim("没有这张单子。")
     if ticket.status == TicketStatus.ASSIGNED:
@@ -59,7 +58,7 @@ async def claim_next(session: AsyncSession, staff_id: uuid.UUID) -> Claimed | No
     One kept for somebody else is passed over while it is kept. Raises :class:`CannotClaim`.
     """
     who = await _able(session, staff_id)
-    ticket = await session.scalar(
+    following = (
         select(HandoffTicket)
         .where(
             HandoffTicket.status == TicketStatus.WAITING,
@@ -72,18 +71,22 @@ async def claim_next(session: AsyncSession, staff_id: uuid.UUID) -> Claimed | No
         )
         .order_by(*in_order())
         .limit(1)
-        .with_for_update(of=HandoffTicket, skip_locked=True)
+        .execution_options(populate_existing=True)
     )
+    ticket = await session.scalar(following.with_for_update(skip_locked=True))
+    if ticket is None:
+        # A locked one may be locked for something else than a claim, so it is waited for before saying that none waits.
+        ticket = await session.scalar(following.with_for_update())
     return await _take(session, who, ticket) if ticket is not None else None
 
 
 async def _able(session: AsyncSession, staff_id: uuid.UUID) -> Staff:
     """Who may take one more; locked until the transaction ends, so two tabs of one agent count as one."""
-    who = await session.scalar(select(Staff).where(Staff.id == staff_id, ~Staff.disabled).with_for_update())
-    if who is None:
+    who = await session.scalar(locked_staff(staff_id))
+    if who is None or who.disabled:
         raise CannotClaim("账号已停用。")
-    if who.presence == Presence.OFFLINE:
-        raise CannotClaim("您还没有上线，请先切换到在线。")
+    if who.presence != Presence.ONLINE:
+        raise CannotClaim("您现在不是在线状态，请先切换到在线。")
     load = await session.scalar(
         select(func.count())
         .select_from(HandoffTicket)

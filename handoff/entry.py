@@ -15,6 +15,7 @@ from handoff.events import Kind, happened
 from handoff.office import Hours, hours
 from handoff.reasons import ROUTES, Reason
 from handoff.routing import KEPT_FOR, best, candidates
+from handoff.skills import Skill
 from handoff.sla import Clock, due
 from handoff.summary import summarize
 from store.handoff_models import HandoffTicket, TicketStatus
@@ -50,9 +51,12 @@ async def enter(
     trigger: str,
     now: datetime,
 ) -> Place:
-    """Put the conversation into the queue; a second call finds the ticket already there and may only make it more urgent.
+    """Put the conversation into the queue; a second call finds the ticket already there.
 
-    ``now`` is the local business time. While seats are closed and nobody is online the ticket waits, but the
+    It may make that ticket more urgent and give it a field of work, but never takes away either.
+
+    Call it before the transaction changes the conversation or adds to the audit trail: whoever claims the ticket locks
+    these after it. ``now`` is the local business time. While seats are closed and nobody is online the ticket waits, but the
     conversation stays with the bot: nobody is kept in a line that does not move.
     """
     route = ROUTES[reason]
@@ -69,52 +73,63 @@ async def enter(
         else None
     )
     wanted = best(await candidates(session, route.skill, conversation_id, taxpayer_id)) if online else None
-    added = await session.scalar(
-        insert(HandoffTicket)
-        .values(
-            id=uuid.uuid4(),
-            number=number,
-            conversation_id=conversation_id,
-            taxpayer_id=taxpayer_id,
-            channel=talk.channel,
-            pack=pack,
-            reason=reason.value,
-            skill=route.skill.value,
-            priority=route.priority,
-            summary=summary,
-            trigger_text=trigger,
-            wanted_agent_id=wanted,
-            wanted_until=func.now() + KEPT_FOR if wanted else None,
-            answer_due_at=func.now() + due(Clock.FIRST_ANSWER, route.priority, now, opening).within,
-            resolve_due_at=func.now() + due(Clock.RESOLUTION, route.priority, now, opening).within,
+    kept_until = func.now() + KEPT_FOR if wanted else None
+    to_answer = due(Clock.FIRST_ANSWER, route.priority, now, opening).within
+    ticket: HandoffTicket | None = None
+    while ticket is None:
+        # The one that is in the way of a new one may be closed before it is locked; then there is room for a new one.
+        added = await session.scalar(
+            insert(HandoffTicket)
+            .values(
+                id=uuid.uuid4(),
+                number=number,
+                conversation_id=conversation_id,
+                taxpayer_id=taxpayer_id,
+                channel=talk.channel,
+                pack=pack,
+                reason=reason.value,
+                skill=route.skill.value,
+                priority=route.priority,
+                summary=summary,
+                trigger_text=trigger,
+                wanted_agent_id=wanted,
+                wanted_until=kept_until,
+                answer_due_at=func.now() + to_answer,
+                resolve_due_at=func.now() + due(Clock.RESOLUTION, route.priority, now, opening).within,
+            )
+            .on_conflict_do_nothing(
+                index_elements=["conversation_id"], index_where=text("status <> 'closed'")
+            )
+            .returning(HandoffTicket.id)
         )
-        .on_conflict_do_nothing(index_elements=["conversation_id"], index_where=text("status <> 'closed'"))
-        .returning(HandoffTicket.id)
-    )
-    ticket = (
-        await session.scalars(
+        ticket = await session.scalar(
             select(HandoffTicket)
             .where(
                 HandoffTicket.conversation_id == conversation_id,
                 HandoffTicket.status != TicketStatus.CLOSED,
             )
             .with_for_update()
+            .execution_options(populate_existing=True)
         )
-    ).one()
-    raised = added is None and route.priority < ticket.priority
+    narrows = route.skill is not Skill.GENERAL and ticket.skill == Skill.GENERAL
+    raised = added is None and (route.priority < ticket.priority or narrows)
     if raised:
-        ticket.priority, ticket.skill, ticket.reason = route.priority, route.skill.value, reason.value
+        moves = route.skill is not Skill.GENERAL or ticket.skill == Skill.GENERAL
+        ticket.priority, ticket.reason = min(route.priority, ticket.priority), reason.value
+        ticket.skill = route.skill.value if moves else ticket.skill
         ticket.summary = f"{ticket.summary}\n{summary}"
         ticket.trigger_text = trigger
-        sooner = func.now() + due(Clock.FIRST_ANSWER, route.priority, now, opening).within
-        ticket.answer_due_at = func.least(HandoffTicket.answer_due_at, sooner)
+        if ticket.status == TicketStatus.WAITING:
+            if moves:
+                ticket.wanted_agent_id, ticket.wanted_until = wanted, kept_until
+            ticket.answer_due_at = func.least(HandoffTicket.answer_due_at, func.now() + to_answer)
     await session.flush()
     if raised:
         await session.refresh(ticket)
     if staffed and ticket.status == TicketStatus.WAITING:
         await session.execute(
             update(Conversation)
-            .where(Conversation.id == conversation_id, Conversation.owner == Owner.BOT)
+            .where(Conversation.id == conversation_id, Conversation.owner.in_((Owner.BOT, Owner.CLOSED)))
             .values(owner=Owner.QUEUE)
         )
     standing = await line(session, ticket)
@@ -125,7 +140,7 @@ async def enter(
             ticket_id=ticket.id,
             number=ticket.number,
             actor="bot",
-            detail={"reason": reason.value, "skill": route.skill.value},
+            detail={"reason": reason.value, "skill": ticket.skill},
         )
     return Place(
         number=ticket.number,

@@ -9,7 +9,7 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from handoff.order import STARVED, ahead_of
+from handoff.order import ahead_of
 from store.handoff_models import HandoffTicket, Presence, Staff
 
 WINDOW = timedelta(minutes=30)
@@ -21,7 +21,7 @@ LONGEST_MIN = 120
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """``ahead`` tickets are taken first; ``agents`` with the skill are online; ``minutes`` until one's turn, or unknown."""
+    """``ahead`` tickets of the same skill are taken first; ``agents`` with the skill are online; ``minutes`` until one's turn, or unknown."""
 
     ahead: int
     agents: int
@@ -46,13 +46,11 @@ async def agents_online(session: AsyncSession, skill: str | None = None) -> int:
 
 
 async def line(session: AsyncSession, ticket: HandoffTicket) -> Line:
-    """Where a waiting ticket stands now."""
-    starved = await session.scalar(select(func.now() - STARVED))
-    urgent = ticket.priority == 1 or bool(
-        ticket.answer_due_at is not None and starved is not None and ticket.answer_due_at < starved
-    )
+    """Where a waiting ticket stands now among those that need the same skill."""
     ahead = await session.scalar(
-        select(func.count()).select_from(HandoffTicket).where(ahead_of(ticket, urgent))
+        select(func.count())
+        .select_from(HandoffTicket)
+        .where(ahead_of(ticket.id), HandoffTicket.skill == ticket.skill)
     )
     claims = await session.scalar(
         select(func.count())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -42,6 +43,22 @@ _QUIET = frozenset({Kind.WARNED, Kind.FIRST_ANSWER})
 """Facts about time, not acts: they stand in the ticket's events alone."""
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a ticket.
+
+    ``actor`` is ``staff:<login>``, ``taxpayer``, ``bot`` or ``system``. ``once`` names what may happen only once.
+    """
+
+    kind: Kind
+    ticket_id: uuid.UUID
+    number: str
+    actor: str
+    staff_id: uuid.UUID | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    once: str | None = None
+
+
 async def happened(
     session: AsyncSession,
     kind: Kind,
@@ -53,25 +70,45 @@ async def happened(
     detail: Mapping[str, Any] | None = None,
     once: str | None = None,
 ) -> bool:
-    """Write an event and its link of the audit trail; nothing and ``False`` if ``once`` is known already.
+    """Write one event and its link of the audit trail; nothing and ``False`` if ``once`` is known already.
 
-    ``actor`` is ``staff:<login>``, ``taxpayer``, ``bot`` or ``system``. Call it last in a transaction: the trail is
-    written by one transaction at a time.
+    Call it last in a transaction: the trail is written by one transaction at a time.
     """
-    added = await session.scalar(
+    event = Event(kind, ticket_id, number, actor, staff_id, dict(detail or {}), once)
+    return await all_happened(session, [event]) == 1
+
+
+async def all_happened(session: AsyncSession, events: Sequence[Event]) -> int:
+    """Write several; returns how many were new.
+
+    Rows first, links after: who holds the trail must wait for nobody's rows, or two transactions wait for each other.
+    """
+    if not events:
+        return 0
+    rows = await session.execute(
         insert(TicketEvent)
-        .values(ticket_id=ticket_id, kind=kind, staff_id=staff_id, detail=dict(detail or {}), once=once)
-        .on_conflict_do_nothing(index_elements=["ticket_id", "kind", "once"])
-        .returning(TicketEvent.id)
-    )
-    if added is None:
-        return False
-    if kind not in _QUIET:
-        await audit.record(
-            session,
-            actor=actor,
-            action=f"ticket.{kind}",
-            subject=f"ticket:{number}",
-            detail=dict(detail or {}),
+        .values(
+            [
+                {
+                    "ticket_id": event.ticket_id,
+                    "kind": event.kind,
+                    "staff_id": event.staff_id,
+                    "detail": dict(event.detail),
+                    "once": event.once,
+                }
+                for event in events
+            ]
         )
-    return True
+        .on_conflict_do_nothing(index_elements=["ticket_id", "kind", "once"])
+        .returning(TicketEvent.ticket_id, TicketEvent.kind, TicketEvent.once)
+    )
+    added = {(ticket_id, kind, once) for ticket_id, kind, once in rows}
+    new = [event for event in events if (event.ticket_id, event.kind, event.once) in added]
+    links = [
+        audit.Entry(event.actor, f"ticket.{event.kind}", f"ticket:{event.number}", event.detail)
+        for event in new
+        if event.kind not in _QUIET
+    ]
+    if links:
+        await audit.record_all(session, links)
+    return len(new)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from enum import StrEnum
 
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from handoff.events import Kind, happened
+from handoff.events import Event, Kind, all_happened, happened
+from handoff.locking import locked_staff, locked_ticket
 from handoff.routing import KEPT_FOR
 from handoff.skills import SKILL_ZH, Skill
+from handoff.sla import NEXT_ANSWER_MIN
 from handoff.survey import invite
-from handoff.thread import BadWords, held, tell
-from store.handoff_models import HandoffTicket, Staff, TicketStatus
+from handoff.thread import BadWords, for_the_record, held, tell
+from store import audit
+from store.handoff_models import HandoffTicket, Presence, Staff, TicketStatus
 from store.models import Conversation, Owner
 
 
@@ -71,7 +75,11 @@ async def transfer(
         number=ticket.number,
         actor=f"staff:{by.login}",
         staff_id=by.id,
-        detail={"skill": ticket.skill, "to": colleague.login if colleague else None, "note": note.strip()},
+        detail={
+            "skill": ticket.skill,
+            "to": colleague.login if colleague else None,
+            "note": for_the_record(note),
+        },
     )
 
 
@@ -93,16 +101,16 @@ async def release(session: AsyncSession, by: Staff, conversation_id: uuid.UUID) 
 async def reassign(session: AsyncSession, by: Staff, ticket_id: uuid.UUID, to: uuid.UUID) -> None:
     """A supervisor gives an open ticket, waiting or held, straight to somebody, themselves included.
 
-    Raises :class:`BadWords` where the ticket is closed or the other account is disabled.
+    Raises :class:`BadWords` where the ticket is closed, or somebody else's account is disabled or offline.
     """
-    colleague = await session.get(Staff, to)
-    ticket = await session.scalar(
-        select(HandoffTicket).where(HandoffTicket.id == ticket_id).with_for_update()
-    )
+    colleague = await session.scalar(locked_staff(to))
+    ticket = await session.scalar(locked_ticket(ticket_id))
     if ticket is None or ticket.status == TicketStatus.CLOSED:
         raise BadWords("这张单子已经结束了。")
     if colleague is None or colleague.disabled:
         raise BadWords("对方的账号已停用。")
+    if colleague.presence == Presence.OFFLINE and colleague.id != by.id:
+        raise BadWords("对方现在不在线，请换一位。")
     if ticket.agent_id == colleague.id:
         return
     now = (await session.execute(select(func.clock_timestamp()))).scalar_one()
@@ -166,36 +174,36 @@ async def close(
     return ticket
 
 
-async def leave_queue(session: AsyncSession, conversation_id: uuid.UUID) -> bool:
-    """The taxpayer no longer waits; false when there was nothing to leave, or a human has come meanwhile."""
+async def leave_queue(session: AsyncSession, conversation_id: uuid.UUID, *, callback: bool = False) -> bool:
+    """The taxpayer no longer waits; false when there was nothing to leave, or a human has come meanwhile.
+
+    ``callback``: a call back is booked instead.
+    """
     ticket = await session.scalar(
         select(HandoffTicket)
         .where(HandoffTicket.conversation_id == conversation_id, HandoffTicket.status == TicketStatus.WAITING)
         .with_for_update()
+        .execution_options(populate_existing=True)
     )
     if ticket is None:
         return False
-    await _finish(session, ticket, Disposition.LEFT, "", None, Owner.BOT)
-    await tell(session, conversation_id, "好的，不排队了，税铃继续为您服务。需要人工时随时说“转人工”。")
+    why = Disposition.CALLBACK if callback else Disposition.LEFT
+    await _finish(session, ticket, why, "", None, Owner.BOT)
+    instead = "人工会给您回电。" if callback else "税铃继续为您服务。"
+    await tell(session, conversation_id, f"好的，不排队了，{instead}需要人工时随时说“转人工”。")
     await happened(session, Kind.LEFT, ticket_id=ticket.id, number=ticket.number, actor="taxpayer")
     return True
 
 
-async def back_to_queue(session: AsyncSession, ticket: HandoffTicket) -> None:
-    """The agent has gone: the conversation waits again, at its old place, and the taxpayer is told."""
-    gone = ticket.agent_id
-    await _to_queue(session, ticket)
-    await tell(
-        session, ticket.conversation_id, "接待您的坐席暂时断线了，已经为您重新排在前面，换一位坐席来接。"
-    )
-    await happened(
-        session,
-        Kind.RETURNED,
-        ticket_id=ticket.id,
-        number=ticket.number,
-        actor="system",
-        staff_id=gone,
-    )
+async def back_to_queue(session: AsyncSession, tickets: Sequence[HandoffTicket]) -> None:
+    """Their agents have gone: the conversations wait again, at their old places, and the taxpayers are told."""
+    events = [Event(Kind.RETURNED, t.id, t.number, "system", t.agent_id) for t in tickets]
+    for ticket in tickets:
+        await _to_queue(session, ticket)
+        await tell(
+            session, ticket.conversation_id, "接待您的坐席暂时断线了，已经为您重新排在前面，换一位坐席来接。"
+        )
+    await all_happened(session, events)
 
 
 async def _to_queue(
@@ -205,12 +213,13 @@ async def _to_queue(
     skill: Skill | None = None,
     wanted: uuid.UUID | None = None,
 ) -> None:
-    """Waiting again. Its due time is not renewed: who has waited already comes first."""
+    """Waiting again. A clock that runs already is not renewed; who has had an answer waits for the next one."""
     now = (await session.execute(select(func.clock_timestamp()))).scalar_one()
     ticket.status, ticket.agent_id = TicketStatus.WAITING, None
     ticket.skill = skill.value if skill is not None else ticket.skill
-    ticket.waiting_since = ticket.waiting_since or now
-    ticket.answer_due_at = ticket.answer_due_at or now
+    if ticket.waiting_since is None:
+        ticket.waiting_since, ticket.answer_alarm = now, 0
+        ticket.answer_due_at = now + timedelta(minutes=NEXT_ANSWER_MIN)
     ticket.wanted_agent_id = wanted
     ticket.wanted_until = now + KEPT_FOR if wanted else None
     await session.flush()
@@ -229,9 +238,9 @@ async def _finish(
     by: Staff | None,
     owner: Owner,
 ) -> None:
-    ticket.status = TicketStatus.CLOSED
-    ticket.closed_at = (await session.execute(select(func.clock_timestamp()))).scalar_one()
-    ticket.disposition, ticket.closing_note = disposition.value, note.strip() or None
+    now = (await session.execute(select(func.clock_timestamp()))).scalar_one()
+    ticket.status, ticket.closed_at = TicketStatus.CLOSED, now
+    ticket.disposition, ticket.closing_note = disposition.value, audit.mask_identifiers(note.strip()) or None
     ticket.closed_by = by.id if by is not None else None
     ticket.waiting_since = ticket.answer_due_at = None
     await session.flush()

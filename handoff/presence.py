@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from handoff.moves import back_to_queue
@@ -28,7 +28,7 @@ async def set_presence(session: AsyncSession, staff: Staff, presence: Presence) 
         update(Staff).where(Staff.id == staff.id).values(presence=presence, seen_at=func.clock_timestamp())
     )
     if presence == Presence.OFFLINE:
-        await _give_back(session, staff.id)
+        await give_back(session, staff.id)
     await audit.record(
         session,
         actor=f"staff:{staff.login}",
@@ -41,36 +41,42 @@ async def set_presence(session: AsyncSession, staff: Staff, presence: Presence) 
 async def take_back_from_the_vanished(session: AsyncSession, grace: timedelta = GRACE) -> int:
     """Everybody whose console has been silent for ``grace`` is offline; what they held waits again.
 
-    Returns how many conversations that were. Several gateways may do this at once: each takes what none other has.
+    That goes too for what was given to somebody who was offline and has not come. Returns how many conversations that
+    were. Several gateways may do this at once: each takes what none other has.
     """
+    holding = (
+        select(HandoffTicket.id)
+        .where(HandoffTicket.agent_id == Staff.id, HandoffTicket.status == TicketStatus.ASSIGNED)
+        .exists()
+    )
     gone = (
         await session.scalars(
             select(Staff)
             .where(
-                Staff.presence != Presence.OFFLINE,
-                Staff.seen_at.is_(None) | (Staff.seen_at < func.clock_timestamp() - grace),
+                or_(Staff.presence != Presence.OFFLINE, holding),
+                or_(Staff.seen_at.is_(None), Staff.seen_at < func.clock_timestamp() - grace),
             )
             .order_by(Staff.id)
-            .with_for_update(skip_locked=True)
+            .with_for_update(key_share=True, skip_locked=True)
+            .execution_options(populate_existing=True)
         )
     ).all()
-    returned = 0
     for staff in gone:
         staff.presence = Presence.OFFLINE
-        await session.flush()
-        returned += await _give_back(session, staff.id)
-    return returned
+    await session.flush()
+    return await give_back(session, *(staff.id for staff in gone))
 
 
-async def _give_back(session: AsyncSession, staff_id: uuid.UUID) -> int:
+async def give_back(session: AsyncSession, *staff_ids: uuid.UUID) -> int:
+    """What these members of staff hold waits again; returns how many conversations that were."""
     held = (
         await session.scalars(
             select(HandoffTicket)
-            .where(HandoffTicket.agent_id == staff_id, HandoffTicket.status == TicketStatus.ASSIGNED)
-            .order_by(HandoffTicket.created_at)
+            .where(HandoffTicket.agent_id.in_(staff_ids), HandoffTicket.status == TicketStatus.ASSIGNED)
+            .order_by(HandoffTicket.created_at, HandoffTicket.id)
             .with_for_update()
+            .execution_options(populate_existing=True)
         )
     ).all()
-    for ticket in held:
-        await back_to_queue(session, ticket)
+    await back_to_queue(session, held)
     return len(held)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from store.handoff_models import HandoffTicket, Presence, Staff, TicketStatus
@@ -17,7 +17,9 @@ KEPT_FOR = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Somebody online with the skill: open conversations, how many they may have, when they last took one."""
+    """Somebody online with the skill: conversations they have or that are kept for them now, how many they may have,
+    when they last took one.
+    """
 
     staff_id: uuid.UUID
     load: int
@@ -43,10 +45,17 @@ async def candidates(
     session: AsyncSession, skill: str, conversation_id: uuid.UUID, taxpayer_id: uuid.UUID | None
 ) -> list[Candidate]:
     """Everybody online with ``skill``."""
+    # What is kept for somebody counts, or all that comes in one moment would be kept for the same one.
+    whose = func.coalesce(HandoffTicket.agent_id, HandoffTicket.wanted_agent_id).label("staff_id")
     held = (
-        select(HandoffTicket.agent_id, func.count().label("load"))
-        .where(HandoffTicket.status == TicketStatus.ASSIGNED)
-        .group_by(HandoffTicket.agent_id)
+        select(whose, func.count().label("load"))
+        .where(
+            or_(
+                HandoffTicket.status == TicketStatus.ASSIGNED,
+                and_(HandoffTicket.status == TicketStatus.WAITING, HandoffTicket.wanted_until > func.now()),
+            )
+        )
+        .group_by(whose)
         .subquery()
     )
     last = (
@@ -57,7 +66,7 @@ async def candidates(
     )
     rows = await session.execute(
         select(Staff.id, func.coalesce(held.c.load, 0), Staff.max_load, last.c.at)
-        .outerjoin(held, held.c.agent_id == Staff.id)
+        .outerjoin(held, held.c.staff_id == Staff.id)
         .outerjoin(last, last.c.agent_id == Staff.id)
         .where(Staff.presence == Presence.ONLINE, ~Staff.disabled, Staff.skills.contains([skill]))
     )

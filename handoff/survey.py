@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,6 +16,8 @@ from store.models import Case, CaseKind
 from store.numbers import next_number
 
 ASK = "请给这次人工服务打个分：1分很不满意，5分很满意。也可以写一句话。"
+PHONE = "phone"
+"""The channel of tickets whose conversation is a call."""
 LOW = 2
 """Up to this score a review is opened."""
 LONGEST = 500
@@ -36,6 +38,14 @@ async def invite(session: AsyncSession, ticket: HandoffTicket) -> None:
     )
 
 
+async def scores_of(session: AsyncSession, conversation_id: uuid.UUID) -> dict[str, int]:
+    """The ratings given in a conversation, by the ticket's id as :func:`invite` names it."""
+    rows = await session.execute(
+        select(Survey.ticket_id, Survey.score).where(Survey.conversation_id == conversation_id)
+    )
+    return {str(ticket_id): score for ticket_id, score in rows}
+
+
 async def rate(
     session: AsyncSession,
     conversation_id: uuid.UUID,
@@ -47,7 +57,7 @@ async def rate(
     """Keep a rating; rating again changes score and word. True when it opened a review.
 
     Raises:
-        NoSurvey: the ticket is not a finished one of this conversation.
+        NoSurvey: the ticket is not of this conversation, not finished, or was never with a human.
         ValueError: the score is not 1 to 5.
     """
     if not 1 <= score <= 5:
@@ -56,7 +66,12 @@ async def rate(
         select(HandoffTicket).where(
             HandoffTicket.id == ticket_id,
             HandoffTicket.conversation_id == conversation_id,
-            HandoffTicket.status == TicketStatus.CLOSED,
+            # On the telephone it is asked as soon as the human has hung up, who may still have to note what came of it.
+            or_(
+                HandoffTicket.status == TicketStatus.CLOSED,
+                and_(HandoffTicket.channel == PHONE, HandoffTicket.status == TicketStatus.ASSIGNED),
+            ),
+            HandoffTicket.agent_id.is_not(None),
         )
     )
     if ticket is None:

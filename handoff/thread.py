@@ -13,11 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from handoff.events import Kind, happened
 from handoff.office import hours
 from handoff.sla import Clock, due
+from store import audit
 from store.handoff_models import HandoffTicket, InternalNote, Staff, TicketStatus
 from store.live import announce
 from store.models import Conversation, Message, Owner
 
 LONGEST = 2000
+RECORDED = 200
 
 
 class NotYours(Exception):
@@ -29,6 +31,13 @@ class NotYours(Exception):
 
 class BadWords(ValueError):
     """Nothing, or too much, was to be said; the words say which."""
+
+
+def for_the_record(words: str) -> str:
+    """Free words that go into the audit trail, cut to :data:`RECORDED`. Raises :class:`BadWords` if a number of a person is in them."""
+    if audit.holds_identifier(words):
+        raise BadWords("理由和备注里请不要写身份证号、税号或手机号。")
+    return words.strip()[:RECORDED]
 
 
 async def tell(
@@ -74,19 +83,28 @@ async def say(
         raise BadWords("请先写点什么。")
     if len(words) > LONGEST:
         raise BadWords(f"一条消息最多{LONGEST}个字，请分开发。")
-    ticket = await held(session, staff.id, conversation_id)
+    if audit.holds_identifier(words):
+        raise BadWords("消息里请不要写身份证号、税号或手机号。")
+    ticket = await _held(session, staff.id, conversation_id)
     if client_id is not None:
+        # Also for who has closed the conversation meanwhile: a repetition is no new message.
         earlier = await session.scalar(
-            select(Message).where(Message.conversation_id == conversation_id, Message.client_id == client_id)
+            select(Message).where(
+                Message.conversation_id == conversation_id,
+                Message.client_id == client_id,
+                Message.payload["staff"].astext == str(staff.id),
+            )
         )
         if earlier is not None:
             return earlier
+    if ticket is None:
+        raise NotYours
     message = Message(
         conversation_id=conversation_id,
         sender="agent",
         client_id=client_id,
         text=words,
-        payload={"by": staff.name, "staff": str(staff.id), **dict(payload or {})},
+        payload={**dict(payload or {}), "by": staff.name, "staff": str(staff.id)},
     )
     session.add(message)
     now = (await session.execute(select(func.clock_timestamp()))).scalar_one()
@@ -113,7 +131,16 @@ async def say(
 
 async def held(session: AsyncSession, staff_id: uuid.UUID, conversation_id: uuid.UUID) -> HandoffTicket:
     """The open ticket of a conversation that ``staff_id`` owns, locked. Raises :class:`NotYours`."""
-    ticket = await session.scalar(
+    ticket = await _held(session, staff_id, conversation_id)
+    if ticket is None:
+        raise NotYours
+    return ticket
+
+
+async def _held(
+    session: AsyncSession, staff_id: uuid.UUID, conversation_id: uuid.UUID
+) -> HandoffTicket | None:
+    ticket: HandoffTicket | None = await session.scalar(
         select(HandoffTicket)
         .where(
             HandoffTicket.conversation_id == conversation_id,
@@ -121,20 +148,23 @@ async def held(session: AsyncSession, staff_id: uuid.UUID, conversation_id: uuid
             HandoffTicket.agent_id == staff_id,
         )
         .with_for_update()
+        .execution_options(populate_existing=True)
     )
-    if ticket is None:
-        raise NotYours
     return ticket
 
 
 async def taxpayer_spoke(session: AsyncSession, conversation_id: uuid.UUID, now: datetime) -> None:
-    """The taxpayer waits for a human's answer from here on, if one owns the conversation. ``now``: local business time."""
+    """The taxpayer waits for a human's answer from here on, if one owns the conversation. ``now``: local business time.
+
+    Call it in a transaction that has not changed the conversation: its ticket is locked before it.
+    """
     ticket = await session.scalar(
         select(HandoffTicket)
         .where(
             HandoffTicket.conversation_id == conversation_id, HandoffTicket.status == TicketStatus.ASSIGNED
         )
         .with_for_update()
+        .execution_options(populate_existing=True)
     )
     if ticket is None or ticket.waiting_since is not None:
         return
@@ -152,7 +182,9 @@ async def write_note(
     words = text.strip()
     if not words or len(words) > LONGEST:
         raise BadWords(f"备注要写1到{LONGEST}个字。")
-    note = InternalNote(conversation_id=conversation_id, staff_id=staff.id, text=words)
+    note = InternalNote(
+        conversation_id=conversation_id, staff_id=staff.id, text=audit.mask_identifiers(words)
+    )
     session.add(note)
     await session.flush()
     await announce(session, "conversation", str(conversation_id))

@@ -82,7 +82,8 @@ class Live:
                 async for notification in connection.notifies(timeout=_ALIVE_S):
                     kind, *ids = notification.payload.split(":")
                     self._tell(Change(kind, tuple(ids)))
-                await connection.execute("select 1")
+                async with asyncio.timeout(_ALIVE_S):
+                    await connection.execute("select 1")
 
     def _tell(self, change: Change) -> None:
         for listener in tuple(self._listeners):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import time
+from datetime import UTC, datetime, time
 
 from fastapi import Request, Response
 from nicegui import ui
@@ -71,6 +71,10 @@ class AdminPage:
                         if staff.totp_enc is not None:
                             ui.button(
                                 "取消动态口令", on_click=lambda staff=staff: self._drop_totp(staff.id)
+                            ).props("flat dense no-caps")
+                        if _locked(staff):
+                            ui.button(
+                                "解锁", on_click=lambda staff=staff: self._switch(staff.id, True)
                             ).props("flat dense no-caps")
                         ui.button(
                             "启用" if staff.disabled else "停用",
@@ -259,6 +263,10 @@ def stretches(written: str) -> list[tuple[time, time]]:
         if not dash:
             raise ValueError(f"「{line}」看不懂，请写成 09:00-12:00。")
     return found
+
+
+def _locked(staff: Staff) -> bool:
+    return staff.locked_until is not None and staff.locked_until > datetime.now(UTC)
 
 
 def _seen(staff: Staff) -> str:

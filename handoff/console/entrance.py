@@ -12,6 +12,7 @@ from handoff.console.parts import parts
 from handoff.console.visitor import COOKIE, LOGIN
 from handoff.login import LogInRefused, log_in
 from handoff.sessions import log_out
+from store.crypto import CipherError
 
 router = APIRouter()
 HOME = "/console/"
@@ -67,6 +68,8 @@ async def enter(
         token = (await log_in(held.sessions, held.cipher, login, password, code)).token
     except LogInRefused as error:
         refused = str(error)
+    except CipherError:
+        return _page(500, "动态口令的密钥打不开，请找管理员取消后重新开通。", login)
     if refused:
         return _page(403, refused, login)
     response = RedirectResponse(HOME, 303)

@@ -26,7 +26,7 @@ from store.live import RESYNC, Change
 SETTLE_S = 0.15
 """Changes that come together are shown together."""
 TICK_S = 15.0
-KEYS = "Alt+N 接下一个 · Alt+↑/↓ 换会话 · Enter 发送 · Alt+1/2/3 插入文章 · Alt+R 常用语 · Alt+T 转接 · Alt+B 交回税铃 · Alt+E 结束"
+KEYS = "Alt+N 接下一个 · Alt+↑/↓ 换会话 · Enter 发送 · Alt+1/2/3 插入文章 · Alt+R 常用语 · Alt+T 转接 · Alt+I 邀请 · Alt+B 交回税铃 · Alt+E 结束"
 
 
 class InboxPage:

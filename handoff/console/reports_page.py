@@ -116,15 +116,22 @@ class ReportsPage:
                         )
             if groups:
                 listed = as_table(groups, self._period)
-                ui.button(
-                    "导出这一表", on_click=lambda: ui.download(to_xlsx(listed), "没答上的问题.xlsx")
-                ).props("flat no-caps")
+                ui.button("导出这一表", on_click=lambda: self._all_questions(listed)).props("flat no-caps")
 
-    def _article(self, group: QuestionGroup) -> None:
-        ui.download(as_article(group, parts().today()).encode(), "新条目.md")
+    @told
+    async def _article(self, group: QuestionGroup) -> None:
+        async with self._who.acting(Action.SEE_REPORTS):
+            ui.download(as_article(group, parts().today()).encode(), "新条目.md")
 
-    def _example(self, group: QuestionGroup) -> None:
-        ui.download(parts().miner.examples([group]).encode(), "新例句.yml")
+    @told
+    async def _example(self, group: QuestionGroup) -> None:
+        async with self._who.acting(Action.SEE_REPORTS):
+            ui.download(parts().miner.examples([group]).encode(), "新例句.yml")
+
+    @told
+    async def _all_questions(self, listed: Table) -> None:
+        async with self._who.acting(Action.SEE_REPORTS):
+            ui.download(to_xlsx(listed), "没答上的问题.xlsx")
 
     def _tables(self) -> list[Table]:
         return [table(key, result, self._period) for key, result in self._results.items()]

@@ -10,6 +10,7 @@ from nicegui import background_tasks, events, ui
 
 from handoff import inbox, reading
 from handoff.claim import claim
+from handoff.console.call_view import CallView
 from handoff.console.canned_menu import CannedMenu
 from handoff.console.card_view import CardView
 from handoff.console.dialogs import ask_close, ask_hand_back, ask_invite, ask_override, ask_transfer
@@ -39,13 +40,12 @@ class TalkView:
         self._changed = changed
         self._row: Row | None = None
         self._talk: Talk | None = None
-        self._on_line: uuid.UUID | None = None
         self._dirty = asyncio.Event()
         self._last_typing = 0.0
         self._client_id = str(uuid.uuid4())
         with ui.element("section").classes("sl-talk").props('aria-label="会话"'):
             self._bar = ui.element("div").classes("bar")
-            self._line = ui.element("div").props("data-mark=call")
+            self._call = CallView(who)
             self._thread = (
                 ui.element("div")
                 .classes("sl-thread")
@@ -134,7 +134,7 @@ class TalkView:
         asked_anew = self._talk is None or self._talk.last_asked != talk.last_asked
         self._talk = talk
         self._show_bar(talk)
-        self._show_call(talk)
+        self._call.show(self._row, self._is_mine)
         self._show_thread(talk)
         self._composer.set_enabled(self._is_mine)
         self._send_button.set_enabled(self._is_mine)
@@ -181,23 +181,6 @@ class TalkView:
                 ui.button("结束", on_click=self._close).props("outline no-caps dense color=negative").props(
                     "data-mark=close"
                 )
-
-    def _show_call(self, talk: Talk) -> None:
-        """The caller's line, once for each ticket that is taken: drawn anew, it would hang up."""
-        row, calls = self._row, parts().calls
-        wanted = (
-            row.ticket_id
-            if row is not None and calls is not None and self._is_mine and calls.live(talk.conversation_id)
-            else None
-        )
-        if wanted == self._on_line:
-            return
-        self._on_line = wanted
-        self._line.clear()
-        if wanted is not None and calls is not None:
-            url = calls.agent_call_url(wanted, self._who.staff_id)
-            with self._line:
-                ui.element("shuiling-agent-call").props(f'url="{url}"')
 
     def _show_thread(self, talk: Talk) -> None:
         self._thread.clear()

@@ -22,9 +22,12 @@ from handoff.casework import CannotSettle
 from handoff.claim import CannotClaim
 from handoff.console.parts import parts
 from handoff.decisions import CannotDecide
+from handoff.paper.fonts import DocumentError
 from handoff.permissions import Action, NotAllowed, may, require
 from handoff.sessions import session_of
+from handoff.signing import SigningError
 from handoff.thread import BadWords, NotYours
+from store.crypto import CipherError
 from store.handoff_models import Presence, Staff
 from tax.errors import TaxError
 
@@ -42,6 +45,8 @@ _REFUSALS = (
     BadWords,
     NotAllowed,
     TaxError,
+    DocumentError,
+    SigningError,
     LookupError,
     ValueError,
 )
@@ -117,6 +122,9 @@ def told(
             to_login()
         except _REFUSALS as error:
             ui.notify(str(error), type="warning", position="top")
+        except CipherError as error:
+            log.error("console_cannot_decrypt", error=str(error))
+            ui.notify("解密失败：密钥和数据对不上，请找管理员。", type="negative", position="top")
         except (SQLAlchemyError, OSError) as error:
             log.warning("console_action_failed", error=type(error).__name__)
             ui.notify("数据库暂时连不上，刚才的操作没有成功，请再试一次。", type="negative", position="top")

@@ -14,6 +14,7 @@ PACK_ZH = {
     "northeast": "东北话",
     "shanghai": "上海话",
     "minnan": "闽南话",
+    "henan": "河南话",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -52,7 +53,14 @@ def test_from_the_bot_to_an_agent_to_an_officer_and_back(visitor: Visitor, seat:
     visitor.open()
     visitor.press("申请延期", keyboard=True)
     visitor.verify(role)
-    for words in ("货款没收回，账上没钱", "三个月", "账上还有十二万左右", "工资要发6万", "社保一万五", "材料过后再传"):
+    for words in (
+        "货款没收回，账上没钱",
+        "三个月",
+        "账上还有十二万左右",
+        "工资要发6万",
+        "社保一万五",
+        "材料过后再传",
+    ):
         visitor.type(words)
     number = number_in(visitor.press("确认提交"))
     asked = visitor.type("我想找个真人问问")
@@ -98,3 +106,76 @@ def test_from_the_bot_to_an_agent_to_an_officer_and_back(visitor: Visitor, seat:
     window.get_by_role("radio", name="5分，很满意").check(force=True)
     window.get_by_role("button", name="提交评价").click()
     expect(window.get_by_text("谢谢您的评价")).to_be_visible(timeout=ANSWER_MS)
+
+
+def test_everything_by_keyboard_and_nothing_as_markup(visitor: Visitor, seat: NewSeat) -> None:
+    window = visitor.page.locator("shuiling-chat")
+    agent = seat("xiaowang")
+    agent.online()
+    visitor.open()
+    visitor.type("转人工")
+    visitor.box.fill("<img src=x onerror=alert(1)> 我听不懂")
+    visitor.box.press("Enter")
+
+    agent.page.keyboard.press("Alt+n")
+    expect(agent.composer).to_be_enabled(timeout=PATIENCE_MS)
+    expect(agent.composer).to_be_focused()
+    expect(agent.thread.get_by_text("<img src=x onerror=alert(1)>")).to_be_visible(timeout=PATIENCE_MS)
+    expect(agent.thread.locator("img")).to_have_count(0)
+    agent.page.keyboard.insert_text("<b>您好</b>，您慢慢说。")
+    agent.page.keyboard.press("Enter")
+    expect(window.get_by_text("<b>您好</b>，您慢慢说。")).to_be_visible(timeout=PATIENCE_MS)
+
+    agent.page.keyboard.press("Alt+r")
+    found = agent.page.get_by_placeholder("找一句").or_(agent.page.get_by_label("找一句"))
+    expect(found).to_be_focused(timeout=PATIENCE_MS)
+    agent.page.keyboard.insert_text("听")
+    expect(agent.page.locator(".q-dialog .sl-article:visible").first).to_contain_text("听")
+    agent.page.keyboard.press("Enter")
+    expect(agent.composer).not_to_have_value("", timeout=PATIENCE_MS)
+    agent.composer.fill("")
+
+    visitor.box.fill("滞纳金是怎么算的")
+    visitor.box.press("Enter")
+    expect(agent.marked("suggestions")).to_contain_text("滞纳金", timeout=PATIENCE_MS)
+    agent.composer.focus()
+    agent.page.keyboard.press("Alt+1")
+    expect(agent.composer).to_have_value(re.compile("依据：《"), timeout=PATIENCE_MS)
+    agent.page.keyboard.press("Enter")
+    expect(window.get_by_text("依据：《").last).to_be_visible(timeout=PATIENCE_MS)
+
+    agent.composer.fill("对方年纪大，说慢一点")
+    agent.page.get_by_role("button", name="写内部备注").click()
+    expect(agent.thread.locator(".sl-bubble.note")).to_contain_text("说慢一点", timeout=PATIENCE_MS)
+    expect(window.get_by_text("说慢一点")).to_have_count(0)
+
+    agent.page.keyboard.press("Alt+e")
+    agent.marked("do-close").click()
+    expect(window.get_by_text("结束了这次服务")).to_be_visible(timeout=PATIENCE_MS)
+    expect(agent.composer).to_be_disabled(timeout=PATIENCE_MS)
+    assert "税铃" in visitor.type("你是谁"), "the next word begins with the bot again"
+
+
+def test_an_agent_who_vanishes_gives_the_talk_to_a_colleague(visitor: Visitor, seat: NewSeat) -> None:
+    window = visitor.page.locator("shuiling-chat")
+    first = seat("xiaowang")
+    first.online()
+    visitor.open()
+    visitor.type("我想申请延期，不过已经过了期限，帮我转人工")
+    first.claim_next()
+    first.say("您好，我在看。")
+    first.page.get_by_role("button", name="离线").click()
+    expect(window.get_by_text("重新排在前面")).to_be_visible(timeout=PATIENCE_MS)
+    expect(first.composer).to_be_disabled(timeout=PATIENCE_MS)
+
+    second = seat("zhang")
+    second.go("/floor")
+    row = (
+        second.marked("floor")
+        .locator(".sl-fact")
+        .filter(has=second.page.get_by_role("button", name="分派"))
+        .first
+    )
+    row.get_by_role("button", name="分派").click()
+    second.page.get_by_role("button", name="我来接").click()
+    expect(window.get_by_text("人工坐席张岚已接入")).to_be_visible(timeout=PATIENCE_MS)

@@ -175,9 +175,7 @@ def test_markup_of_an_agent_stays_text_wherever_it_is_shown(page: Page, server: 
 
 def test_the_agents_typing_shows_and_ends_by_itself(page: Page, server: FakeServer) -> None:
     page.clock.install()
-    page.goto(server.url + "/plain")
-    launcher(page).click()
-    wait_for(lambda: server.open_sockets == 1)
+    connect(page, server)
     server.stand("agent", agent="王敏")
     dots = page.locator("shuiling-chat .row.agent .dots")
     server.frame({"type": "typing", "on": True, "by": "agent"})
@@ -198,9 +196,7 @@ def test_the_agents_typing_shows_and_ends_by_itself(page: Page, server: FakeServ
 
 def test_only_a_human_is_told_that_one_writes_and_not_at_every_key(page: Page, server: FakeServer) -> None:
     page.clock.install()
-    page.goto(server.url + "/plain")
-    launcher(page).click()
-    wait_for(lambda: server.open_sockets == 1)
+    connect(page, server)
     box(page).press_sequentially("给税铃的")
     server.stand("agent", agent="王敏")
     expect(heading(page)).to_have_text("真人坐席")

@@ -410,9 +410,7 @@ def test_too_many_sessions_shows_the_servers_words_and_recovers(page: Page, serv
 
 def test_an_answered_ping_keeps_the_connection(page: Page, server: FakeServer) -> None:
     page.clock.install()
-    page.goto(server.url + "/plain")
-    launcher(page).click()
-    wait_for(lambda: server.open_sockets == 1)
+    connect(page, server)
     page.clock.run_for(26_000)
     wait_for(lambda: server.pings == 1)
     page.wait_for_timeout(100)
@@ -423,17 +421,16 @@ def test_an_answered_ping_keeps_the_connection(page: Page, server: FakeServer) -
 
 def test_a_server_gone_silent_is_left_and_found_again(page: Page, server: FakeServer) -> None:
     page.clock.install()
-    page.goto(server.url + "/plain")
-    launcher(page).click()
-    wait_for(lambda: server.open_sockets == 1)
+    connect(page, server)
     server.answer_pings = False
+    server.refuse_sockets = True
     page.clock.run_for(26_000)
     wait_for(lambda: server.pings == 1)
-    # Just past the ten seconds a pong may take, before the first attempt to reconnect.
-    page.clock.run_for(9_100)
+    page.clock.run_for(9_100)  # Just past the ten seconds a pong may take.
     expect(note(page)).to_have_text("连接中断，正在重连…")
     server.answer_pings = True
-    page.clock.run_for(2_000)
+    server.refuse_sockets = False
+    page.clock.run_for(16_000)  # Longer than the longest wait before another attempt.
     wait_for(lambda: len(server.hellos) == 2)
     expect(note(page)).to_have_text("")
 

@@ -66,10 +66,8 @@ class CaseList:
         line = (
             ui.element("div")
             .classes("sl-row here" if here else "sl-row")
-            .props(f'role=button tabindex=0 data-mark="case-{work.number}"')
+            .props(f'role=button tabindex=0 data-mark="case-{work.number}" data-work="{work.id}"')
         )
-        line.on("click", lambda: self._choose(work))
-        line.on("keydown.enter", lambda: self._choose(work))
         with line:
             with ui.element("div").classes("top"):
                 ui.label(work.name or "未核实身份")
@@ -84,9 +82,10 @@ class CaseList:
                     ui.label(f"{work.officer}在办").classes("sl-tag")
 
     @told
-    async def _choose(self, work: Work) -> None:
+    async def choose(self, case_id: uuid.UUID) -> None:
+        """Show one case."""
         async with self._who.acting(Action.SEE_CASES) as (session, staff):
-            self._open = await case_file(session, staff, work.id, parts().today())
+            self._open = await case_file(session, staff, case_id, parts().today())
         self._draw(self._open)
         await self.show(self._kind)
 
@@ -145,7 +144,7 @@ class CaseList:
     async def _take(self, case: CaseFile) -> None:
         async with self._who.acting(Action.SETTLE_CASE) as (session, staff):
             await take(session, staff, case.head.id, instead_of=case.head.assigned_to)
-        await self._choose(case.head)
+        await self.choose(case.head.id)
 
     @told
     async def _number(self, case: CaseFile) -> None:
@@ -163,7 +162,7 @@ class CaseList:
             return
         async with self._who.acting(Action.SETTLE_CASE) as (session, staff):
             await drop(session, staff, case.head.id, why, now=parts().now())
-        await self._choose(case.head)
+        await self.choose(case.head.id)
 
     @told
     async def _reopen(self, case: CaseFile) -> None:
@@ -172,7 +171,7 @@ class CaseList:
             return
         async with self._who.acting(Action.SETTLE_CASE) as (session, staff):
             await reopen(session, staff, case.head.id, why)
-        await self._choose(case.head)
+        await self.choose(case.head.id)
 
     @told
     async def _settle(self, case: CaseFile) -> None:
@@ -223,7 +222,7 @@ class CaseList:
         dialog.delete()
         if done:
             ui.notify("已办结。", type="positive", position="top")
-            await self._choose(case.head)
+            await self.choose(case.head.id)
 
 
 class _PaymentForm:

@@ -11,6 +11,7 @@ from nicegui import background_tasks, ui
 from handoff import inbox
 from handoff.console.frame import PRESENCE_ZH, frame
 from handoff.console.parts import parts
+from handoff.console.picking import on_pick
 from handoff.console.visitor import Visitor, told, visitor
 from handoff.console.words import ago
 from handoff.floor import Floor, Seat, floor
@@ -40,9 +41,11 @@ class FloorPage:
         self._who = who
         self._dirty = asyncio.Event()
         self._seats_now: tuple[Seat, ...] = ()
+        self._open: tuple[Row, ...] = ()
         frame(who, "/console/floor")
         with ui.element("div").classes("sl-page"):
             self._body = ui.element("div").classes("w-full").props("data-mark=floor")
+        on_pick(self._body, "assign", self._picked)
         self._client = ui.context.client
         self._client.on_delete(parts().live.subscribe(self._heard))
         ui.timer(TICK_S, self._dirty.set)
@@ -71,6 +74,7 @@ class FloorPage:
             waiting = await inbox.waiting(session, None)
             held = await inbox.held_by_agents(session)
         self._seats_now = now.seats
+        self._open = (*waiting.rows, *held.rows)
         self._body.clear()
         with self._body:
             _tiles(now)
@@ -111,9 +115,12 @@ class FloorPage:
                         self._give(row)
 
     def _give(self, row: Row) -> None:
-        ui.button("分派", on_click=lambda: self._choose(row)).props("flat dense no-caps").props(
-            f'data-mark="assign-{row.number}"'
-        )
+        ui.button("分派").props(f'flat dense no-caps data-assign="{row.number}"')
+
+    async def _picked(self, number: str) -> None:
+        for row in self._open:
+            if row.number == number:
+                await self._choose(row)
 
     @told
     async def _choose(self, row: Row) -> None:

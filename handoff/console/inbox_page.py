@@ -15,6 +15,7 @@ from handoff import inbox
 from handoff.claim import claim, claim_next
 from handoff.console.frame import PAGES, frame
 from handoff.console.parts import parts
+from handoff.console.picking import on_pick
 from handoff.console.talk_view import TalkView
 from handoff.console.visitor import Visitor, told, visitor
 from handoff.console.words import CHANNEL_ZH, PACK_ZH, ago
@@ -69,6 +70,7 @@ class InboxPage:
             }
         self._tabs.value = "waiting"
         self._rows = ui.element("div").props("data-mark=rows")
+        on_pick(self._rows, "ticket", self._picked)
         ui.label(KEYS).classes("sl-keys p-3")
 
     async def run(self) -> None:
@@ -149,8 +151,6 @@ class InboxPage:
             .props(f'role=button tabindex=0 data-ticket="{row.number}"')
             .props(f'data-mark="row-{row.number}"')
         )
-        line.on("click", lambda: self.open(row))
-        line.on("keydown.enter", lambda: self.open(row))
         with line:
             with ui.element("div").classes("top"):
                 ui.label(row.name or "未核实身份")
@@ -170,6 +170,11 @@ class InboxPage:
                     ui.label("超时").classes("sl-tag late")
                 if row.kept_for == self._who.staff_id:
                     ui.label("留给您").classes("sl-tag unread")
+
+    async def _picked(self, number: str) -> None:
+        for row in self._listings[self._tab].rows:
+            if row.number == number:
+                await self.open(row)
 
     @told
     async def open(self, row: Row) -> None:

@@ -16,11 +16,12 @@ from handoff.console.card_view import CardView
 from handoff.console.dialogs import ask_close, ask_hand_back, ask_invite, ask_override, ask_transfer
 from handoff.console.parts import parts
 from handoff.console.suggestions import Suggestions
+from handoff.console.thread_view import ThreadView
 from handoff.console.visitor import Visitor, told
-from handoff.console.words import CHANNEL_ZH, clock
+from handoff.console.words import CHANNEL_ZH
 from handoff.inbox import Row
 from handoff.permissions import Action
-from handoff.reading import Bubble, Talk
+from handoff.reading import Talk
 from handoff.sending import send
 from handoff.thread import read_by_agent, write_note
 from store.handoff_models import TicketStatus
@@ -29,7 +30,6 @@ from store.models import Owner
 
 TYPING_S = 2.0
 """How often the taxpayer is told at most that the agent is typing."""
-SENDER_ZH = {"taxpayer": "纳税人", "bot": "税铃", "agent": "坐席", "note": "内部备注"}
 
 
 class TalkView:
@@ -40,18 +40,14 @@ class TalkView:
         self._changed = changed
         self._row: Row | None = None
         self._talk: Talk | None = None
+        self._bar_shown: tuple[object, ...] = ()
         self._dirty = asyncio.Event()
         self._last_typing = 0.0
         self._client_id = str(uuid.uuid4())
         with ui.element("section").classes("sl-talk").props('aria-label="会话"'):
             self._bar = ui.element("div").classes("bar")
             self._call = CallView(who)
-            self._thread = (
-                ui.element("div")
-                .classes("sl-thread")
-                .props("role=log aria-live=polite")
-                .props("data-mark=thread")
-            )
+            self._thread = ThreadView()
             self._typing = ui.label("").classes("sl-keys px-3")
             self._suggestions = Suggestions(self._insert)
             with ui.element("div").classes("sl-composer"):
@@ -135,7 +131,7 @@ class TalkView:
         self._talk = talk
         self._show_bar(talk)
         self._call.show(self._row, self._is_mine)
-        self._show_thread(talk)
+        self._thread.show(talk)
         self._composer.set_enabled(self._is_mine)
         self._send_button.set_enabled(self._is_mine)
         self._canned.set_enabled(self._is_mine)
@@ -151,13 +147,17 @@ class TalkView:
         self._composer.set_enabled(False)
         self._send_button.set_enabled(False)
         self._canned.set_enabled(False)
-        with self._thread:
-            ui.label("左边选一个会话，或者点「接下一个」。").classes("sl-empty")
+        self._thread.show_nothing()
 
     def _show_bar(self, talk: Talk) -> None:
         row = self._row
         if row is None:
             return
+        shown = (row.name, row.channel, row.number, row.status, _owner_words(talk, row), self._is_mine)
+        if shown == self._bar_shown:
+            # A button drawn anew would lose the click that is just on its way.
+            return
+        self._bar_shown = shown
         self._bar.clear()
         with self._bar:
             ui.label(
@@ -181,22 +181,6 @@ class TalkView:
                 ui.button("结束", on_click=self._close).props("outline no-caps dense color=negative").props(
                     "data-mark=close"
                 )
-
-    def _show_thread(self, talk: Talk) -> None:
-        self._thread.clear()
-        with self._thread:
-            for bubble in talk.bubbles:
-                _show_bubble(bubble, read=0 < bubble.message_id <= talk.taxpayer_read_id)
-            if talk.attachments:
-                with ui.element("div").classes("sl-bubble system"):
-                    ui.label("对方传来的文件：")
-                    for item in talk.attachments:
-                        ui.link(
-                            f"{item.filename}（{max(item.size // 1024, 1)} KB）",
-                            f"/files/{item.id}",
-                            new_tab=True,
-                        )
-        ui.run_javascript(f"window.shuiling.toEnd('c{self._thread.id}')")
 
     def _insert(self, words: str) -> None:
         if not self._is_mine:
@@ -303,15 +287,3 @@ def _owner_words(talk: Talk, row: Row) -> str:
     if row.status == TicketStatus.WAITING:
         return "等待人工"
     return "税铃接待中" if talk.owner == Owner.BOT else "已结束"
-
-
-def _show_bubble(bubble: Bubble, read: bool) -> None:
-    with ui.element("div").classes(f"sl-bubble {bubble.sender}"):
-        if bubble.sender != "system":
-            name = bubble.by or SENDER_ZH.get(bubble.sender, "")
-            seen = " · 已读" if read and bubble.sender == "agent" else ""
-            ui.label(f"{name} {clock(bubble.at)}{seen}").classes("meta")
-        ui.label(bubble.text)
-        buttons = [str(b.get("title", "")) for b in bubble.payload.get("buttons") or ()]
-        if buttons and bubble.sender == "bot":
-            ui.label(f"［{'］［'.join(buttons)}］").classes("meta")

@@ -15,6 +15,7 @@ from handoff.console.case_view import CaseList
 from handoff.console.dossier_view import show_dossier
 from handoff.console.frame import frame
 from handoff.console.parts import parts
+from handoff.console.picking import on_pick
 from handoff.console.visitor import Visitor, told, visitor
 from handoff.decision_words import day
 from handoff.decisions import accept, approve, ask_more, refuse
@@ -55,6 +56,7 @@ class WorkPage:
             ):
                 self._list = ui.element("section").classes("sl-panel").props("data-mark=work-list")
                 self._detail = ui.element("section").classes("sl-panel").props("data-mark=work-detail")
+            on_pick(self._list, "work", self._picked)
             self._cases = CaseList(who, self._list, self._detail)
         self._client = ui.context.client
         self._client.on_delete(parts().live.subscribe(self._heard))
@@ -106,10 +108,8 @@ class WorkPage:
             ui.element("div")
             .classes("sl-row here" if here else "sl-row")
             .props("role=button tabindex=0")
-            .props(f'data-mark="application-{listed.number}"')
+            .props(f'data-mark="application-{listed.number}" data-work="{listed.id}"')
         )
-        line.on("click", lambda: self._show(listed.id))
-        line.on("keydown.enter", lambda: self._show(listed.id))
         today = parts().today()
         with line:
             with ui.element("div").classes("top"):
@@ -127,6 +127,13 @@ class WorkPage:
                 ui.label(f"材料{listed.materials}份").classes("sl-tag")
                 if listed.more_wanted:
                     ui.label("等补材料").classes("sl-tag late")
+
+    @told
+    async def _picked(self, chosen: str) -> None:
+        if self._tab == DEFERRALS:
+            await self._show(uuid.UUID(chosen))
+        else:
+            await self._cases.choose(uuid.UUID(chosen))
 
     @told
     async def _show(self, application_id: uuid.UUID) -> None:

@@ -161,7 +161,7 @@ def test_an_agent_who_vanishes_gives_the_talk_to_a_colleague(visitor: Visitor, s
     first = seat("xiaowang")
     first.online()
     visitor.open()
-    visitor.type("我想申请延期，不过已经过了期限，帮我转人工")
+    visitor.type("转人工")
     first.claim_next()
     first.say("您好，我在看。")
     first.page.get_by_role("button", name="离线").click()

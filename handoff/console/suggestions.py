@@ -11,6 +11,8 @@ from handoff.console.parts import parts
 from kb.search import Hit
 
 SHOWN = 3
+LIKELY = 0.1
+"""Below this certainty an article is more in the way than of help; the bot itself needs far more."""
 
 
 class Suggestions:
@@ -28,7 +30,7 @@ class Suggestions:
             self._hits = ()
         else:
             found = await asyncio.to_thread(parts().kb.search, question)
-            self._hits = found.hits[:SHOWN]
+            self._hits = found.hits[:SHOWN] if found.certainty >= LIKELY else ()
         self._show()
 
     def choose(self, place: int) -> None:

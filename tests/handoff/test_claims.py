@@ -109,13 +109,14 @@ async def test_what_the_session_knew_before_it_waited_does_not_count(sessions: S
     agent, other = await make_staffs(sessions, 2)
     ticket = await make_ticket(sessions)
     async with sessions() as session, session.begin():
-        await session.get(Staff, agent.id)
-        await session.get(HandoffTicket, ticket.id)
+        known = await session.get(HandoffTicket, ticket.id)
+        assert known is not None and known.status == TicketStatus.WAITING
         assert await _claim(sessions, other, ticket.id) is not None
         with pytest.raises(CannotClaim, match="被别人接走"):
             await claim(session, agent.id, ticket.id)
     async with sessions() as session, session.begin():
-        await session.get(Staff, agent.id)
+        who = await session.get(Staff, agent.id)
+        assert who is not None and who.presence == Presence.ONLINE
         async with sessions() as elsewhere, elsewhere.begin():
             await elsewhere.execute(
                 update(Staff).where(Staff.id == agent.id).values(presence=Presence.OFFLINE)

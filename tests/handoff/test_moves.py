@@ -169,6 +169,32 @@ async def test_a_colleague_has_first_reach(sessions: SessionFactory) -> None:
     await check(sessions)
 
 
+async def test_a_transfer_to_who_reaches_for_it_at_that_moment(sessions: SessionFactory) -> None:
+    """The colleague is locked by their own claim, the ticket by the transfer that names them."""
+    holder, colleague = await make_staffs(sessions, 2, max_load=50)
+
+    async def hand_over(talk: uuid.UUID, ticket_id: uuid.UUID, locked: asyncio.Event) -> None:
+        async with sessions() as session, session.begin():
+            await session.execute(
+                select(HandoffTicket.id).where(HandoffTicket.id == ticket_id).with_for_update()
+            )
+            locked.set()
+            # Long enough for the claim to have locked the colleague and to wait for the ticket.
+            await asyncio.sleep(0.3)
+            await transfer(session, holder, talk, to=colleague.id)
+
+    talk = await make_talk(sessions, holder)
+    ticket = await ticket_of(sessions, talk)
+    locked = asyncio.Event()
+    moving = asyncio.create_task(hand_over(talk, ticket.id, locked))
+    await locked.wait()
+    async with sessions() as session, session.begin():
+        await claim(session, colleague.id, ticket.id)
+    await moving
+    assert await owner_of(sessions, talk) == (Owner.AGENT, colleague.id)
+    await check(sessions)
+
+
 async def test_a_colleague_without_the_skill_may_take_what_is_kept_for_them(
     sessions: SessionFactory,
 ) -> None:

@@ -32,7 +32,8 @@ create trigger conversation_live after update of owner, agent_id, taxpayer_read_
     (old.owner, old.agent_id, old.taxpayer_read_id, old.agent_read_id)
     is distinct from (new.owner, new.agent_id, new.taxpayer_read_id, new.agent_read_id)
   ) execute function shuiling_live();
-create trigger ticket_live after insert or update on handoff_ticket
+create trigger ticket_live
+  after insert or update of status, agent_id, skill, priority, wanted_agent_id on handoff_ticket
   for each row execute function shuiling_live();
 create trigger staff_live after update of presence, disabled on staff
   for each row when ((old.presence, old.disabled) is distinct from (new.presence, new.disabled))

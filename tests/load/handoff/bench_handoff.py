@@ -19,6 +19,7 @@ from tests.load.handoff.measures import (
     messages,
     request_to_inbox,
 )
+from tests.load.handoff.page import Pages, pages
 from tests.load.machine import describe
 from tests.load.table import verdict
 
@@ -31,6 +32,7 @@ TALKING_S = 60.0
 AGENTS, TICKETS = 200, 2000
 WAITING = 5000
 REPETITIONS = 100
+LOADS, KEPT_OPEN = 20, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Figures:
     talking: Talking
     claims: Claims
     inbox: Times
+    page: Pages
 
 
 def measure() -> Figures:
@@ -53,6 +56,7 @@ def measure() -> Figures:
         asyncio.run(messages(fresh_database(), CONVERSATIONS, EACH_SIDE_EVERY_S, TALKING_S)),
         asyncio.run(claims(fresh_database(), AGENTS, TICKETS)),
         asyncio.run(inbox_of_many(fresh_database(), WAITING, REPETITIONS)),
+        pages(WAITING, LOADS, KEPT_OPEN),
     )
 
 
@@ -65,7 +69,8 @@ def render(figures: Figures) -> str:
         _row("Request → visible in an agent's inbox", figures.visible, VISIBLE_GOAL_S),
         _row(f"Taxpayer's message → agent's side, {at}", talk.to_agent, MESSAGE_GOAL_S),
         _row(f"Agent's message → taxpayer's window, {at}", talk.to_taxpayer, MESSAGE_GOAL_S),
-        _row(f"Lists of an agent's page with {WAITING:,} waiting", figures.inbox, PAGE_GOAL_S),
+        _row(f"Queries of an agent's page with {WAITING:,} waiting", figures.inbox, None),
+        _row(f"The page in chromium with {WAITING:,} waiting", figures.page.loads, PAGE_GOAL_S),
         _row(f"One claim, {run.agents} agents at once on {run.tickets:,} tickets", run.each, None),
     ]
     taken = "each exactly once" if run.once else "NOT each exactly once"
@@ -73,7 +78,10 @@ def render(figures: Figures) -> str:
         f"{run.agents} agents took {run.tickets:,} tickets in {run.seconds:.1f} s: "
         f"{run.tickets / run.seconds:.0f} claims/s, {taken}; the chain of the audit trail verified."
     )
-    return f"{grid(('', ''), figures.machine)}\n\n{grid(head, rows)}\n\n{claimed}"
+    memory = (
+        f"An open console takes {figures.page.mb_each:.1f} MB of the gateway (mean of {figures.page.opened})."
+    )
+    return f"{grid(('', ''), figures.machine)}\n\n{grid(head, rows)}\n\n{claimed}\n\n{memory}"
 
 
 def _row(name: str, times: Times, goal_s: float | None) -> tuple[str, ...]:

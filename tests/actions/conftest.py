@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import re
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -23,7 +23,12 @@ from tests.chat.database import CIPHER, fresh_database, opened, seed
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 CODE_LIFE = timedelta(minutes=5)
 PROOF_LIFE = timedelta(minutes=30)
-_DAYS = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def days() -> Iterator[int]:
+    """Each test of a module has a later day than those before it, as they share a database."""
+    return itertools.count()
 
 
 @pytest.fixture(scope="module")
@@ -109,9 +114,9 @@ class Door:
 
 
 @pytest.fixture
-def door(sessions: SessionFactory) -> Door:
+def door(sessions: SessionFactory, days: Iterator[int]) -> Door:
     start = datetime(2026, 11, 23, 10, 0, tzinfo=SHANGHAI)
-    return Door(sessions, start + timedelta(days=next(_DAYS)))
+    return Door(sessions, start + timedelta(days=next(days)))
 
 
 def wrong(code: str) -> str:

@@ -94,7 +94,7 @@ async def _a_whole_talk(sessions: SessionFactory) -> uuid.UUID:
     async with sessions() as session, session.begin():
         await claim(session, agent.id, ticket.id)
     async with sessions() as session, session.begin():
-        message = await say(session, agent, talk, "您好，我是张三的坐席，电话13800000000")
+        message = await say(session, agent, talk, "您好，我是张三的坐席，请稍等")
     async with sessions() as session, session.begin():
         await read_by_taxpayer(session, talk, message.id)
         await read_by_agent(session, agent.id, talk, message.id)

@@ -17,7 +17,7 @@ from handoff.skills import skill_zh
 from store.handoff_models import HandoffTicket, Staff, TicketEvent, TicketStatus
 from store.models import Conversation, Message, Taxpayer
 
-SHOWN = 50
+SHOWN = 30
 """Rows of a list; a count says how many more there are."""
 
 

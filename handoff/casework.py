@@ -15,8 +15,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from handoff.bill_changes import Finding, FoundPayment, add_payment, apply_finding, lock_bill
-from handoff.outreach import Notice, Reached, reach
 from handoff.permissions import Action, require
+from handoff.telling import Notice, Reached, reach
 from handoff.wording import fit_to_keep, fit_to_send
 from store import audit
 from store.crypto import FieldCipher

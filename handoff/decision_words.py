@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
-from handoff.outreach import Notice
+from handoff.telling import Notice
 from tax.citations import LAW_31, LAW_88, RULES_42, RULES_75, Citation
 from tax.deferral import Status, late_fee_effect
 

@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
 from handoff import decision_words
-from handoff.outreach import Notice, Reached, reach
 from handoff.permissions import Action, require
+from handoff.telling import Notice, Reached, reach
 from handoff.wording import fit_to_send
 from store import audit
 from store.crypto import FieldCipher

@@ -138,33 +138,35 @@ async def hand_back(
     session: AsyncSession, by: Staff, conversation_id: uuid.UUID, disposition: Disposition, note: str = ""
 ) -> HandoffTicket:
     """The bot goes on with the conversation; the taxpayer is asked how it was. Raises :class:`NotYours`."""
-    ticket = await held(session, by.id, conversation_id)
-    await _finish(session, ticket, disposition, note, by, Owner.BOT)
-    await tell(session, conversation_id, f"人工坐席{by.name}的服务到这里。接下来税铃继续为您服务。")
-    await invite(session, ticket)
-    await happened(
-        session,
-        Kind.HANDED_BACK,
-        ticket_id=ticket.id,
-        number=ticket.number,
-        actor=f"staff:{by.login}",
-        staff_id=by.id,
-        detail={"disposition": disposition.value},
-    )
-    return ticket
+    words = f"人工坐席{by.name}的服务到这里。接下来税铃继续为您服务。"
+    return await _end(session, by, conversation_id, disposition, note, Owner.BOT, Kind.HANDED_BACK, words)
 
 
 async def close(
     session: AsyncSession, by: Staff, conversation_id: uuid.UUID, disposition: Disposition, note: str = ""
 ) -> HandoffTicket:
     """The talk is over; whatever the taxpayer says next begins with the bot again. Raises :class:`NotYours`."""
+    words = f"人工坐席{by.name}结束了这次服务。还有问题可以直接接着说。"
+    return await _end(session, by, conversation_id, disposition, note, Owner.CLOSED, Kind.CLOSED, words)
+
+
+async def _end(
+    session: AsyncSession,
+    by: Staff,
+    conversation_id: uuid.UUID,
+    disposition: Disposition,
+    note: str,
+    owner: Owner,
+    kind: Kind,
+    words: str,
+) -> HandoffTicket:
     ticket = await held(session, by.id, conversation_id)
-    await _finish(session, ticket, disposition, note, by, Owner.CLOSED)
-    await tell(session, conversation_id, f"人工坐席{by.name}结束了这次服务。还有问题可以直接接着说。")
+    await _finish(session, ticket, disposition, note, by, owner)
+    await tell(session, conversation_id, words)
     await invite(session, ticket)
     await happened(
         session,
-        Kind.CLOSED,
+        kind,
         ticket_id=ticket.id,
         number=ticket.number,
         actor=f"staff:{by.login}",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 
 from fastapi import Request, Response
-from nicegui import background_tasks, ui
+from nicegui import ui
 
 from handoff import inbox
 from handoff.console.frame import PRESENCE_ZH, frame
 from handoff.console.parts import parts
 from handoff.console.picking import on_pick
+from handoff.console.redraw import Redraw
 from handoff.console.visitor import Visitor, told, visitor
 from handoff.console.words import ago
 from handoff.floor import Floor, Seat, floor
@@ -21,6 +21,7 @@ from handoff.permissions import Action
 from store.handoff_models import Presence
 from store.live import RESYNC, Change
 
+SETTLE_S = 0.5
 TICK_S = 5.0
 _DEFINITIONS = {
     "正在等": "状态为等待、还没有坐席接的单子数",
@@ -39,7 +40,7 @@ class FloorPage:
 
     def __init__(self, who: Visitor) -> None:
         self._who = who
-        self._dirty = asyncio.Event()
+        self._redraw = Redraw(self._refresh, SETTLE_S)
         self._seats_now: tuple[Seat, ...] = ()
         self._open: tuple[Row, ...] = ()
         frame(who, "/console/floor")
@@ -48,24 +49,15 @@ class FloorPage:
         on_pick(self._body, "assign", self._picked)
         self._client = ui.context.client
         self._client.on_delete(parts().live.subscribe(self._heard))
-        ui.timer(TICK_S, self._dirty.set)
+        ui.timer(TICK_S, self._redraw.due)
 
     def _heard(self, change: Change) -> None:
         if change is RESYNC or change.kind in ("ticket", "staff"):
-            self._dirty.set()
+            self._redraw.due()
 
     async def run(self) -> None:
         """Show it, and go on showing changes while the page is open."""
         await self._refresh()
-        background_tasks.create(self._follow(), name="floor")
-
-    async def _follow(self) -> None:
-        while not self._client.is_deleted:
-            await self._dirty.wait()
-            await asyncio.sleep(0.5)
-            self._dirty.clear()
-            with self._client:
-                await self._refresh()
 
     @told
     async def _refresh(self) -> None:
@@ -147,7 +139,7 @@ class FloorPage:
         async with self._who.acting(Action.REASSIGN) as (session, staff):
             await reassign(session, staff, ticket_id, to)
         ui.notify("已分派。", type="positive", position="top")
-        self._dirty.set()
+        self._redraw.due()
 
 
 def _tiles(now: Floor) -> None:

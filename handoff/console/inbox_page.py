@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import uuid
 from datetime import UTC, datetime
 
 from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
-from nicegui import background_tasks, events, ui
+from nicegui import events, ui
 
 from handoff import inbox
 from handoff.claim import claim, claim_next
 from handoff.console.frame import PAGES, frame
 from handoff.console.parts import parts
 from handoff.console.picking import on_pick
+from handoff.console.redraw import Redraw
 from handoff.console.talk_view import TalkView
 from handoff.console.visitor import Visitor, told, visitor
 from handoff.console.words import CHANNEL_ZH, PACK_ZH, ago
@@ -39,7 +39,7 @@ class InboxPage:
         self._listings: dict[str, Listing] = {}
         self._known: set[uuid.UUID] = set()
         self._seen_once = False
-        self._dirty = asyncio.Event()
+        self._redraw = Redraw(self._refresh, SETTLE_S)
         frame(who, "/console/", self._presence_changed)
         with ui.element("div").classes("sl-desk"):
             with ui.element("section").classes("sl-list").props('aria-label="会话列表"'):
@@ -49,7 +49,7 @@ class InboxPage:
         self._client = ui.context.client
         self._unsubscribe = parts().live.subscribe(self._heard)
         self._client.on_delete(self._unsubscribe)
-        ui.timer(TICK_S, self._dirty.set)
+        ui.timer(TICK_S, self._redraw.due)
 
     def _build_list(self) -> None:
         with ui.row().classes("items-center w-full p-2 gap-2"):
@@ -76,28 +76,25 @@ class InboxPage:
     async def run(self) -> None:
         """Show what there is, and go on showing changes while the page is open."""
         await self._refresh()
-        background_tasks.create(self._follow(), name="inbox")
-
-    async def _follow(self) -> None:
-        while not self._client.is_deleted:
-            await self._dirty.wait()
-            await asyncio.sleep(SETTLE_S)
-            self._dirty.clear()
-            with self._client:
-                await self._refresh()
 
     def _heard(self, change: Change) -> None:
-        if change is RESYNC or change.kind in ("ticket", "staff"):
-            self._dirty.set()
-        elif change.kind == "message":
-            self._dirty.set()
+        if change is RESYNC or change.kind in ("ticket", "staff") or self._lists(change):
+            self._redraw.due()
         self.talk.heard(change)
 
+    def _lists(self, change: Change) -> bool:
+        """Whether somebody spoke in a conversation that stands in a list; those of everybody else go on unseen."""
+        return change.kind == "message" and any(
+            str(row.conversation_id) == change.ids[0]
+            for listing in self._listings.values()
+            for row in listing.rows
+        )
+
     def _changed(self) -> None:
-        self._dirty.set()
+        self._redraw.due()
 
     def _presence_changed(self, presence: Presence) -> None:
-        self._dirty.set()
+        self._redraw.due()
 
     @told
     async def _refresh(self) -> None:

@@ -15,6 +15,7 @@ from handoff.console.canned_menu import CannedMenu
 from handoff.console.card_view import CardView
 from handoff.console.dialogs import ask_close, ask_hand_back, ask_invite, ask_override, ask_transfer
 from handoff.console.parts import parts
+from handoff.console.redraw import Redraw
 from handoff.console.suggestions import Suggestions
 from handoff.console.thread_view import ThreadView
 from handoff.console.visitor import Visitor, told
@@ -28,6 +29,7 @@ from store.handoff_models import TicketStatus
 from store.live import RESYNC, Change, announce
 from store.models import Owner
 
+SETTLE_S = 0.03
 TYPING_S = 2.0
 """How often the taxpayer is told at most that the agent is typing."""
 
@@ -41,7 +43,7 @@ class TalkView:
         self._row: Row | None = None
         self._talk: Talk | None = None
         self._bar_shown: tuple[object, ...] = ()
-        self._dirty = asyncio.Event()
+        self._redraw = Redraw(self._reload, SETTLE_S)
         self._last_typing = 0.0
         self._client_id = str(uuid.uuid4())
         with ui.element("section").classes("sl-talk").props('aria-label="会话"'):
@@ -71,7 +73,6 @@ class TalkView:
         self._card = CardView(who)
         self._show_nothing()
         self._client = ui.context.client
-        background_tasks.create(self._follow(), name="talk")
 
     @property
     def conversation_id(self) -> uuid.UUID | None:
@@ -85,21 +86,13 @@ class TalkView:
     def heard(self, change: Change) -> None:
         """A change somewhere; what concerns this conversation is read again."""
         if change is RESYNC:
-            self._dirty.set()
+            self._redraw.due()
         elif self._row is not None and change.ids and change.ids[0] == str(self._row.conversation_id):
             if change.kind == "typing":
                 if change.ids[1:] == ("taxpayer",):
                     self._show_typing()
             elif change.kind in ("message", "conversation", "ticket"):
-                self._dirty.set()
-
-    async def _follow(self) -> None:
-        while not self._client.is_deleted:
-            await self._dirty.wait()
-            await asyncio.sleep(0.03)
-            self._dirty.clear()
-            with self._client:
-                await self._reload()
+                self._redraw.due()
 
     def _show_typing(self) -> None:
         async def shown() -> None:

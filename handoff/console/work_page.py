@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import date
 
 from fastapi import Request, Response
-from nicegui import background_tasks, events, ui
+from nicegui import events, ui
 
 from handoff.applications import Dossier, Listed, application, open_applications
 from handoff.console.case_view import CaseList
@@ -16,6 +15,7 @@ from handoff.console.dossier_view import show_dossier
 from handoff.console.frame import frame
 from handoff.console.parts import parts
 from handoff.console.picking import on_pick
+from handoff.console.redraw import Redraw
 from handoff.console.visitor import Visitor, told, visitor
 from handoff.decision_words import day
 from handoff.decisions import accept, approve, ask_more, refuse
@@ -24,6 +24,7 @@ from store.live import RESYNC, Change
 from store.models import CaseKind
 from tax.deferral import STATUS_ZH, Event
 
+SETTLE_S = 0.3
 DEFERRALS = "deferrals"
 _TABS = {
     DEFERRALS: "延期申请",
@@ -43,7 +44,7 @@ class WorkPage:
         self._tab = DEFERRALS
         self._applications: tuple[Listed, ...] = ()
         self._open: Dossier | None = None
-        self._dirty = asyncio.Event()
+        self._redraw = Redraw(self._refresh, SETTLE_S)
         frame(who, "/console/work")
         with ui.element("div").classes("sl-page"):
             tabs = ui.tabs(on_change=self._tab_changed).props("no-caps align=left")
@@ -63,22 +64,13 @@ class WorkPage:
 
     def _heard(self, change: Change) -> None:
         if change is RESYNC or change.kind in ("deferral_application", "case"):
-            self._dirty.set()
+            self._redraw.due()
 
     async def run(self) -> None:
         """Show it, and go on showing changes while the page is open."""
         await self._refresh()
         with self._detail:
             ui.label("左边选一件。").classes("sl-empty")
-        background_tasks.create(self._follow(), name="work")
-
-    async def _follow(self) -> None:
-        while not self._client.is_deleted:
-            await self._dirty.wait()
-            await asyncio.sleep(0.3)
-            self._dirty.clear()
-            with self._client:
-                await self._refresh()
 
     async def _tab_changed(
         self, event: events.ValueChangeEventArguments[ui.tab | ui.tab_panel | str | None]

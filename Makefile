@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 SHUILING := .venv/bin/shuiling
-TYPED := tax store kb handoff actions chat gateway dialects telephony bot/parsing
+TYPED := tax store kb handoff outreach actions chat gateway dialects telephony bot/parsing
 PYTEST_ARGS ?=
 
 .PHONY: help setup train serve test lint bench-nlu bench-kb bench-chat bench-voice bench-accents bench-handoff clean models

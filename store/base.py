@@ -24,6 +24,7 @@ class Base(DeclarativeBase):
         datetime: DateTime(timezone=True),
         uuid.UUID: UUID(as_uuid=True),
         dict[str, Any]: JSONB,
+        list[dict[str, Any]]: JSONB,
         bytes: LargeBinary,
         str: Text,
     }

@@ -31,10 +31,12 @@ from sqlalchemy import text as sql_text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-# The tables of the handoff are named by foreign keys here, so they have to be known wherever these are.
+# Tables of these are named by foreign keys here, so they have to be known wherever these are.
 from store import handoff_models as handoff_models
+from store import outreach_models as outreach_models
 from store.base import Base as Base
 from store.base import id_column, now_column
+from store.outreach_models import OutboxState
 
 
 class TaxpayerKind(StrEnum):
@@ -99,12 +101,18 @@ class Taxpayer(Base):
     identifier_mask: Mapped[str]
     fictional: Mapped[bool] = mapped_column(Boolean, default=False, server_default=sql_text("false"))
     pack: Mapped[str | None] = mapped_column(String(20))
+    industry: Mapped[str | None] = mapped_column(String(40))
+    size: Mapped[str | None] = mapped_column(String(10))
+    """``micro``, ``small``, ``medium`` or ``large``; ``None`` for persons and where nobody said."""
     created_at: Mapped[datetime] = now_column()
 
     contacts: Mapped[list[Contact]] = relationship(back_populates="taxpayer", order_by="Contact.created_at")
     bills: Mapped[list[Bill]] = relationship(back_populates="taxpayer", order_by="Bill.due_date")
 
-    __table_args__ = (CheckConstraint("kind in ('company','sole_trader','person')", name="kind_known"),)
+    __table_args__ = (
+        CheckConstraint("kind in ('company','sole_trader','person')", name="kind_known"),
+        CheckConstraint("size in ('micro','small','medium','large')", name="size_known"),
+    )
 
 
 class Contact(Base):
@@ -342,7 +350,10 @@ class Verification(Base):
 
 
 class OutboxSms(Base):
-    """A text message handed to the carrier; in the demo the outbox page shows it."""
+    """A text message to send, once; in the demonstration a page shows it. Only those of ``attempt_id`` are a campaign's.
+
+    ``stale_at``: from when on it is of no use (a code that has run out).
+    """
 
     __tablename__ = "outbox_sms"
 
@@ -351,7 +362,25 @@ class OutboxSms(Base):
     phone_enc: Mapped[bytes]
     phone_mask: Mapped[str]
     body_enc: Mapped[bytes]
+    taxpayer_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("taxpayer.id"), index=True)
+    attempt_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("outreach_attempt.id"), unique=True)
+    state: Mapped[OutboxState] = mapped_column(String(10), default=OutboxState.NEW, server_default="new")
+    token: Mapped[int | None] = mapped_column(BigInteger)
+    leased_until: Mapped[datetime | None]
+    intent_at: Mapped[datetime | None]
+    stale_at: Mapped[datetime | None]
+    carrier_id: Mapped[str | None] = mapped_column(String(80), unique=True)
+    error: Mapped[str | None]
     created_at: Mapped[datetime] = now_column()
+    ended_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint(
+            "state in ('new','leased','intent','sent','delivered','failed','shown','dropped')",
+            name="state_known",
+        ),
+        Index("sms_unsent", "id", postgresql_where=sql_text("state in ('new','leased','intent')")),
+    )
 
 
 class Promise(Base):
@@ -365,6 +394,7 @@ class Promise(Base):
     bill_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("bill.id"))
     promised_on: Mapped[date]
     status: Mapped[str] = mapped_column(String(10), default="open", server_default="open")
+    settled_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = now_column()
 
     __table_args__ = (
@@ -382,6 +412,8 @@ class CaseKind(StrEnum):
     CALLBACK = "callback"
     REVIEW = "review"
     """A talk that was rated badly."""
+    COLLECTION = "collection"
+    """A campaign has come to the point where an officer takes over."""
 
 
 class Case(Base):
@@ -409,7 +441,8 @@ class Case(Base):
     __table_args__ = (
         UniqueConstraint("kind", "said_in"),
         CheckConstraint(
-            "kind in ('dispute','payment_check','complaint','callback','review')", name="kind_known"
+            "kind in ('dispute','payment_check','complaint','callback','review','collection')",
+            name="kind_known",
         ),
         CheckConstraint("status in ('open','done','dropped')", name="status_known"),
     )

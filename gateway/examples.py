@@ -1,31 +1,34 @@
 """What is wrong with the training examples: repeated, near-duplicate, contradictory, leaked or missing ones.
 
-Vectors find the pairs worth looking at; letters and sounds decide, because two questions about the same thing
-(能缓吗, 帮我办缓缴) lie close together in any vector space and belong to different intents.
+Letters decide, not vectors: two questions about the same thing (能缓吗, 帮我办缓缴) lie close together in any vector space
+and belong to different intents.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
 
 import numpy as np
 import yaml
-from numpy.typing import NDArray
+from scipy import sparse
 
 UNSPOKEN = frozenset({"nlu_fallback", "call_opening"})
 """Intents that nobody says: Rasa's own, and steps that a call of ours asks for."""
 LEAST = 80
 """Examples an intent needs."""
-NEAR = 0.96
-"""Cosine from which two lines are compared letter by letter."""
+NEAR = 0.6
+"""Share of pairs of letters in common (Dice) from which two lines are compared letter by letter; lines with
+:data:`SAME_LETTERS` in common always have more."""
 SAME_LETTERS = 0.88
 """Share of letters in common, in order, from which two lines of at least :data:`LONG` letters are one."""
 LONG = 7
+SHORT = 5
+"""Lines of fewer letters that differ in a particle only are left: 可以噻 is how a region says 可以."""
 _FILLER = re.compile(r"[\W_]|[吧啊呀嘛呢哦喔哈噢呃额啦嘞噻咧了的]")
 _NUMBER = re.compile(r"[0-9零〇一二两三四五六七八九十百千万亿]+")
 _POLITE = re.compile(r"^(你好|您好|请问|麻烦问下|那个|喂)")
@@ -83,7 +86,6 @@ def check(
     evaluated: list[Example],
     intents: Sequence[str],
     described: str,
-    embed: Callable[[list[Example]], NDArray[np.float32]],
     reviewed: Sequence[Sequence[str]],
 ) -> list[Problem]:
     """All problems. ``described`` is the README of the data, ``reviewed`` pairs of lines to be left as they are."""
@@ -93,7 +95,7 @@ def check(
         *repeated(examples),
         *leaked(examples, evaluated),
         *templates(examples),
-        *alike(examples, embed(examples), pairs),
+        *alike(examples, pairs),
     ]
 
 
@@ -173,16 +175,11 @@ def templates(examples: Sequence[Example]) -> list[Problem]:
     return problems
 
 
-def alike(
-    examples: Sequence[Example], vectors: NDArray[np.float32], reviewed: frozenset[frozenset[str]]
-) -> list[Problem]:
-    """Near-duplicates within an intent and contradictions between two.
-
-    ``vectors`` are the unit vectors of the lines, in order; ``reviewed`` has pairs that somebody has looked at and left.
-    """
+def alike(examples: Sequence[Example], reviewed: frozenset[frozenset[str]]) -> list[Problem]:
+    """Near-duplicates within an intent and contradictions between two; ``reviewed`` has pairs left on purpose."""
     problems = []
     cores = [core(example.text) for example in examples]
-    for one, other in _close(vectors, NEAR):
+    for one, other in _close(cores):
         first, second = examples[one], examples[other]
         pair = frozenset((first.text, second.text))
         if pair in reviewed or not _one_line(cores[one], cores[other]):
@@ -192,18 +189,26 @@ def alike(
     return problems
 
 
-def _close(vectors: NDArray[np.float32], near: float, block: int = 512) -> Iterator[tuple[int, int]]:
-    """Pairs of rows whose cosine is at least ``near``."""
-    for start in range(0, len(vectors), block):
-        cosines = vectors[start : start + block] @ vectors[start:].T
-        for row, column in np.argwhere(cosines >= near):
-            if column > row:
-                yield start + int(row), start + int(column)
+def _close(cores: Sequence[str], block: int = 1024) -> Iterator[tuple[int, int]]:
+    """Pairs of lines that share at least :data:`NEAR` of their pairs of letters."""
+    grams = [{core[i : i + 2] for i in range(len(core) - 1)} for core in cores]
+    places = {gram: place for place, gram in enumerate(sorted(set().union(*grams)))}
+    columns = [places[gram] for line in grams for gram in line]
+    ends = np.cumsum([0, *map(len, grams)])
+    table = sparse.csr_matrix((np.ones(len(columns)), columns, ends), shape=(len(cores), max(len(places), 1)))
+    sizes = np.diff(ends)
+    for start in range(0, len(cores), block):
+        shared = (table[start : start + block] @ table.T).tocoo()
+        rows = shared.row + start
+        near = 2 * shared.data >= NEAR * (sizes[rows] + sizes[shared.col])
+        for one, other in zip(rows[near], shared.col[near], strict=True):
+            if one < other:
+                yield int(one), int(other)
 
 
 def _one_line(one: str, other: str) -> bool:
     if one == other:
-        return True
+        return len(one) >= SHORT
     if min(len(one), len(other)) < LONG or _NUMBER.findall(one) != _NUMBER.findall(other):
         return False
     return SequenceMatcher(None, one, other, autojunk=False).ratio() >= SAME_LETTERS

@@ -10,10 +10,7 @@ import yaml
 from gateway.settings import ROOT
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from gateway.examples import Example
+    pass
 
 data_app = typer.Typer(help="训练语料：检查重复、矛盾和缺漏。", no_args_is_help=True)
 
@@ -32,9 +29,7 @@ def _group() -> None:
 def check_examples() -> None:
     """Exit codes: 0 all well, 1 problems found or a file cannot be read."""
     from gateway.examples import UNSPOKEN, check, read_examples
-    from gateway.knowledge import VECTORS
     from gateway.model_measure import evaluation_sets
-    from kb.embed import E5Embedder, embed_cached
 
     folder = ROOT / "nlu_data"
     try:
@@ -45,15 +40,11 @@ def check_examples() -> None:
         raise typer.Exit(1) from None
     intents = yaml.safe_load((ROOT / "domain.yml").read_text(encoding="utf-8"))["intents"]
 
-    def embed(lines: list[Example]) -> NDArray[np.float32]:
-        return embed_cached(E5Embedder(threads=2), [line.text for line in lines], VECTORS)
-
     problems = check(
         examples,
         evaluated,
         [str(intent) for intent in intents if intent not in UNSPOKEN],
         (folder / "README.md").read_text(encoding="utf-8"),
-        embed,
         yaml.safe_load((folder / "reviewed_pairs.yml").read_text(encoding="utf-8")) or [],
     )
     for problem in problems:

@@ -79,6 +79,16 @@ class Settings(BaseSettings):
     """Folder of another Vosk model for Mandarin, such as one that ``shuiling models fetch`` has got."""
     voice_workers: int = 1
     """Processes that render speech; two where many calls run at once."""
+    call_lines: int = Field(default=16, ge=1, le=500)
+    """How many calls at once this gateway talks in; campaigns never have more under way than all gateways can take."""
+    dial_a_second: float = Field(default=1.0, gt=0, le=100)
+    """How many calls a second the carrier lets us begin."""
+    dial_lines: int = Field(default=60, ge=1, le=5000)
+    """How many calls at once the carrier lets us have."""
+    sms_a_second: float = Field(default=1.0, gt=0, le=100)
+    """How many text messages a second the carrier takes."""
+    worker: bool = True
+    """Whether ``serve`` also carries out campaigns; further machines run ``shuiling worker``."""
     call_ring_s: int = 30
     call_limit_s: int = 600
     call_wait_s: int = 300

@@ -17,13 +17,12 @@ from fastapi import WebSocket
 from gateway.calls.agents import AgentCalls
 from gateway.calls.archive import CallArchive
 from gateway.calls.desk import House
-from gateway.calls.dialling import Limits
 from gateway.calls.hearing import build_hearing
 from gateway.calls.ledger import CallLedger
+from gateway.calls.outbound import call_limits, callbacks_of, outbound_carrier
+from gateway.calls.presence import announce_lines
 from gateway.calls.service import CallService
 from gateway.calls.speech import SPEECH, start_voice
-from gateway.calls.standin import account as standin_account
-from gateway.calls.standin import runs_here
 from gateway.calls.tokens import AgentTokens, StreamTokens
 from gateway.operators import OperatorAccess
 from gateway.parts import Parts
@@ -37,10 +36,8 @@ from store.models import Call
 from telephony.call.words import shared_words
 from telephony.carriers.base import Carrier
 from telephony.carriers.browser import BrowserCarrier
-from telephony.carriers.callbacks import Callbacks
 from telephony.carriers.reconcile import reconcile
 from telephony.carriers.signature import SignatureCheck
-from telephony.carriers.twilio import TwilioCarrier
 from telephony.recording import Recordings
 from telephony.recording_format import RecordingKeys
 from telephony.recording_retention import expire
@@ -52,9 +49,6 @@ _RETENTION_TURNS = 60
 """Every so many rounds of upkeep all recordings are looked at."""
 _DECODERS = 2
 """Threads that recognise speech; decoding leaves the interpreter's lock, so one a core."""
-_HUMAN_S = 3600
-"""How long a caller may talk with a human before the carrier ends the call."""
-_STANDIN_FROM = "+8657112366000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +80,7 @@ async def build_telephone(settings: Settings, parts: Parts) -> AsyncIterator[Tel
         parts.clock.today,
         timedelta(minutes=settings.verification_minutes),
     )
-    origin = settings.voice_origin or f"http://127.0.0.1:{settings.port}"
-    callbacks = Callbacks(origin)
+    callbacks = callbacks_of(settings)
     access = OperatorAccess(settings.demo, settings.operator_token)
     recordings = Recordings(
         settings.recording_dir,
@@ -107,14 +100,14 @@ async def build_telephone(settings: Settings, parts: Parts) -> AsyncIterator[Tel
         recordings,
         shared_words(),
         settings.bureau,
-        Limits(settings.call_ring_s, settings.call_limit_s, wait_s=settings.call_wait_s, human_s=_HUMAN_S),
+        call_limits(settings),
         agents,
         parts.live,
         parts.metrics.call_stage,
     )
     browser = BrowserCarrier(service.browser_status, house.now, any_page=settings.demo)
     carriers["browser"] = browser
-    dialled = _twilio(settings, callbacks)
+    dialled = outbound_carrier(settings, callbacks)
     if dialled is not None:
         carriers[dialled.carrier.name] = dialled.carrier
     if settings.carrier not in carriers:
@@ -150,6 +143,7 @@ async def build_telephone(settings: Settings, parts: Parts) -> AsyncIterator[Tel
     starting = asyncio.create_task(start_voice(speaker, shared_words(), settings.bureau, shorts))
     warming = asyncio.create_task(asyncio.to_thread(hearing.warm))
     upkeep = asyncio.create_task(_upkeep(settings, house, carriers))
+    present = asyncio.create_task(announce_lines(house.sessions, settings.call_lines))
     try:
         yield Telephone(
             service=service,
@@ -166,9 +160,9 @@ async def build_telephone(settings: Settings, parts: Parts) -> AsyncIterator[Tel
             agents=agents,
         )
     finally:
-        for task in (starting, warming, upkeep):
+        for task in (starting, warming, upkeep, present):
             task.cancel()
-        await asyncio.gather(starting, warming, upkeep, return_exceptions=True)
+        await asyncio.gather(starting, warming, upkeep, present, return_exceptions=True)
         await browser.close()
         if dialled is not None:
             await dialled.carrier.aclose()
@@ -176,36 +170,6 @@ async def build_telephone(settings: Settings, parts: Parts) -> AsyncIterator[Tel
         for threads in (pool, rivals):
             threads.shutdown(wait=False, cancel_futures=True)
         await asyncio.to_thread(recordings.close)
-
-
-@dataclass(frozen=True, slots=True)
-class _Dialled:
-    """A carrier that speaks Twilio's REST."""
-
-    carrier: TwilioCarrier
-    auth_token: str
-
-
-def _twilio(settings: Settings, callbacks: Callbacks) -> _Dialled | None:
-    """Twilio where its keys are set, else the stand-in where the demonstration runs one."""
-    if settings.twilio_account_sid and settings.twilio_auth_token and settings.twilio_from:
-        token = settings.twilio_auth_token.get_secret_value()
-        carrier = TwilioCarrier(
-            settings.twilio_account_sid,
-            token,
-            settings.twilio_from,
-            callbacks,
-            api_base=settings.twilio_api_base,
-        )
-        return _Dialled(carrier, token)
-    if not runs_here(settings):
-        return None
-    account = standin_account(settings.internal_token.get_secret_value())
-    base = f"http://127.0.0.1:{settings.standin_port}"
-    carrier = TwilioCarrier(
-        account.sid, account.token, _STANDIN_FROM, callbacks, api_base=base, name="standin"
-    )
-    return _Dialled(carrier, account.token)
 
 
 async def _upkeep(settings: Settings, house: House, carriers: Mapping[str, Carrier]) -> None:

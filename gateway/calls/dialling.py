@@ -73,14 +73,33 @@ async def dial(
     Raises:
         LookupError: there is no such call.
     """
-    limits = limits or Limits()
     async with sessions() as session, session.begin():
+        if await session.get(Call, call_id) is None:
+            raise LookupError(f"no call {call_id}")
+        if not await calls.write_intent(session, call_id, now()):
+            return Dialled(DialResult.TAKEN, "这通电话已经拨过或正在拨。")
+    return await place_intended(sessions, cipher, carrier, call_id, now, limits)
+
+
+async def place_intended(
+    sessions: SessionFactory,
+    cipher: FieldCipher,
+    carrier: Carrier,
+    call_id: uuid.UUID,
+    now: Callable[[], datetime],
+    limits: Limits | None = None,
+) -> Dialled:
+    """Ask the carrier for a call whose intent is committed; only whoever wrote the intent may do so.
+
+    Raises:
+        LookupError: there is no such call.
+    """
+    limits = limits or Limits()
+    async with sessions() as session:
         call = await session.get(Call, call_id)
         if call is None:
             raise LookupError(f"no call {call_id}")
         number = e164(cipher.decrypt(call.phone_enc, calls.PHONE))
-        if not await calls.write_intent(session, call_id, now()):
-            return Dialled(DialResult.TAKEN, "这通电话已经拨过或正在拨。")
     order = Order(call_id, number, limits.ring_s, limits.longest_s, limits.detect_machine)
     try:
         carrier_id = await carrier.place(order)

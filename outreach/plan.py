@@ -96,6 +96,7 @@ def _any(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Names = Annotated[tuple[str, ...], AfterValidator(_any)]
+Spans = Annotated[tuple[Span, ...], Field(min_length=1)]
 
 
 class Audience(_Part):
@@ -162,19 +163,24 @@ class StepPlan(_Part):
 
 
 class Limits(_Part):
-    """What no campaign goes beyond. ``region_hours`` replaces ``hours`` where the region's name begins so."""
+    """What no campaign goes beyond.
+
+    ``hours`` are for calls and tasks; ``region_hours`` replaces them where the region's name begins so. Without
+    ``workdays_only`` every day is a contact day, for fictional taxpayers only.
+    """
 
     tries_a_day: int = Field(default=2, ge=1, le=6)
     tries_a_week: int = Field(default=3, ge=1, le=20)
     """In any 7 days."""
     connected_a_day: int = Field(default=1, ge=1, le=3)
     messages_a_day: int = Field(default=2, ge=1, le=5)
-    hours: tuple[Span, ...] = (
+    hours: Spans = (
         Span(starts=time(9), ends=time(12)),
         Span(starts=time(14), ends=time(18)),
     )
-    message_hours: tuple[Span, ...] = (Span(starts=time(9), ends=time(20)),)
-    region_hours: Mapping[str, tuple[Span, ...]] = Field(default_factory=dict)
+    message_hours: Spans = (Span(starts=time(9), ends=time(20)),)
+    region_hours: Mapping[str, Spans] = Field(default_factory=dict)
+    workdays_only: bool = True
 
 
 class Retry(_Part):

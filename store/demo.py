@@ -145,10 +145,14 @@ def _extra(rng: random.Random, serial: int) -> Persona:
     region = rng.choice(REGIONS)
     person = rng.choice(_SURNAMES) + rng.choice(_GIVEN)
     city = region.removesuffix("市")
+    industry: str | None = None
+    size: str | None = None
     if kind is TaxpayerKind.COMPANY:
-        name = f"{city}{rng.choice(_WORDS)}{rng.choice(_TRADES)}有限公司"
+        word, trade = rng.choice(_WORDS), rng.choice(tuple(_TRADES))
+        name, industry, size = f"{city}{word}{trade}有限公司", _TRADES[trade], _SIZES[serial % len(_SIZES)]
     elif kind is TaxpayerKind.SOLE_TRADER:
-        name = f"{region}{rng.choice(_WORDS)}{rng.choice(_SHOPS)}"
+        word, shop = rng.choice(_WORDS), rng.choice(tuple(_SHOPS))
+        name, industry, size = f"{region}{word}{shop}", _SHOPS[shop], "micro"
     else:
         name = person
     return Persona(
@@ -160,6 +164,8 @@ def _extra(rng: random.Random, serial: int) -> Persona:
         identifier=identifier(kind, region, serial),
         phone=phone(serial),
         situation_zh="",
+        industry=industry,
+        size=size,
     )
 
 
@@ -224,6 +230,8 @@ def _taxpayer(cipher: FieldCipher, persona: Persona) -> Taxpayer:
         identifier_hash=cipher.lookup_hash("identifier", persona.identifier),
         identifier_mask=mask_identifier(persona.identifier),
         fictional=True,
+        industry=persona.industry,
+        size=persona.size,
         contacts=[
             Contact(
                 role="本人" if is_person else "财务负责人",
@@ -295,16 +303,26 @@ _GIVEN = ("安然", "晓峰", "雨晴", "建国", "思远", "文静", "子墨", 
           "明轩", "秀兰", "俊杰", "若溪", "国华", "春梅", "博文", "丽华", "天宇", "静怡")  # fmt: skip
 _WORDS = ("望舒", "青禾", "远山", "云起", "长风", "晨曦", "知行", "听雨", "星野", "白露",
           "清和", "朝阳", "金穗", "蓝岸", "松间", "若水", "百川", "启明", "锦程", "北斗")  # fmt: skip
-_TRADES = (
-    "餐饮管理",
-    "信息技术",
-    "建筑装饰",
-    "机械制造",
-    "商贸",
-    "物流",
-    "纺织",
-    "食品",
-    "医疗器械",
-    "文化传播",
-)
-_SHOPS = ("小吃店", "便利店", "理发店", "五金店", "水果店", "服装店", "汽修店", "茶叶店")
+_TRADES = {
+    "餐饮管理": "住宿和餐饮业",
+    "信息技术": "信息传输、软件和信息技术服务业",
+    "建筑装饰": "建筑业",
+    "机械制造": "制造业",
+    "商贸": "批发和零售业",
+    "物流": "交通运输、仓储和邮政业",
+    "纺织": "制造业",
+    "食品": "制造业",
+    "医疗器械": "制造业",
+    "文化传播": "文化、体育和娱乐业",
+}
+_SHOPS = {
+    "小吃店": "住宿和餐饮业",
+    "便利店": "批发和零售业",
+    "理发店": "居民服务、修理和其他服务业",
+    "五金店": "批发和零售业",
+    "水果店": "批发和零售业",
+    "服装店": "批发和零售业",
+    "汽修店": "居民服务、修理和其他服务业",
+    "茶叶店": "批发和零售业",
+}
+_SIZES = ("small", "micro", "small", "medium", "small", "micro", "small", "large", "medium", "micro")

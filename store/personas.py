@@ -11,7 +11,10 @@ from store.models import TaxpayerKind
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """A fictional taxpayer. ``contact`` is who answers the phone; ``situation_zh`` is for the demonstration page."""
+    """A fictional taxpayer. ``contact`` is who answers the phone; ``situation_zh`` is for the demonstration page.
+
+    ``industry`` is a section of GB/T 4754; ``size`` is that of ``Taxpayer``.
+    """
 
     key: str
     name: str
@@ -21,6 +24,8 @@ class Persona:
     identifier: str
     phone: str
     situation_zh: str
+    industry: str | None = None
+    size: str | None = None
 
 
 _COMPANY, _SOLE, _PERSON = TaxpayerKind.COMPANY, TaxpayerKind.SOLE_TRADER, TaxpayerKind.PERSON
@@ -56,6 +61,22 @@ _CAST = (
      "有一笔社会保险费，适用的规定不同，要转人工。"),
 )  # fmt: skip
 
+_TRADES = {
+    "not_due_company": ("住宿和餐饮业", "small"),
+    "not_due_sole_trader": ("住宿和餐饮业", "micro"),
+    "overdue_company": ("信息传输、软件和信息技术服务业", "small"),
+    "two_bills": ("制造业", "medium"),
+    "partly_paid": ("制造业", "medium"),
+    "long_overdue": ("文化、体育和娱乐业", "micro"),
+    "disputed": ("批发和零售业", "small"),
+    "deferred": ("制造业", "medium"),
+    "refused": ("批发和零售业", "small"),
+    "settled": ("农、林、牧、渔业", "small"),
+    "no_debt": ("农、林、牧、渔业", "micro"),
+    "mixed": ("建筑业", "medium"),
+    "social": ("住宿和餐饮业", "micro"),
+}
+
 
 @cache
 def by_key(key: str) -> Persona:
@@ -77,6 +98,9 @@ PERSONAS: tuple[Persona, ...] = tuple(
         identifier=identifier(kind, region, serial),
         phone=phone(serial),
         situation_zh=situation,
+        industry=industry,
+        size=size,
     )
     for serial, (key, name, kind, region, contact, situation) in enumerate(_CAST, start=1)
+    for industry, size in (_TRADES.get(key, (None, None)),)
 )

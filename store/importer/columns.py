@@ -45,6 +45,8 @@ COLUMNS: dict[Kind, tuple[Column, ...]] = {
         Column("region", "地区", ("区域", "所在地", "region")),
         Column("contact", "联系人", ("联系人姓名", "contact", "contact_name"), required=False),
         Column("phone", "手机", ("手机号", "手机号码", "联系电话", "phone", "mobile"), required=False),
+        Column("industry", "行业", ("所属行业", "行业名称", "industry"), required=False),
+        Column("size", "规模", ("企业规模", "规模类型", "size"), required=False),
     ),
     Kind.BILLS: (
         _BILL_NO,

@@ -30,6 +30,12 @@ _KINDS = {
     "sole_trader": TaxpayerKind.SOLE_TRADER,
     "自然人": TaxpayerKind.PERSON, "个人": TaxpayerKind.PERSON, "person": TaxpayerKind.PERSON,
 }  # fmt: skip
+_SIZES = {
+    "微型": "micro", "微型企业": "micro", "micro": "micro",
+    "小型": "small", "小型企业": "small", "small": "small",
+    "中型": "medium", "中型企业": "medium", "medium": "medium",
+    "大型": "large", "大型企业": "large", "large": "large",
+}  # fmt: skip
 _MONEY = {"税款": "tax", "tax": "tax", "滞纳金": "late_fee", "late_fee": "late_fee"}
 
 Staged = tuple[Any, ...]
@@ -97,6 +103,10 @@ def _taxpayer(row: _Row) -> Staged:
     phone = row.get("phone", _phone)
     if contact is not None and phone is None and row.reader.errors.count == before:
         row.bad("contact", "有联系人却没有手机，无法登记。请补上手机，或把联系人留空。")
+    industry = row.get("industry", lambda cell: read_text(cell, 40))
+    size = row.get("size", _size)
+    if size is not None and kind is TaxpayerKind.PERSON:
+        row.bad("size", "自然人没有规模，请留空。")
     if number is None or kind is None:
         return ()
     identifier_kind, value = number
@@ -116,6 +126,8 @@ def _taxpayer(row: _Row) -> Staged:
         cipher.lookup_hash("phone", phone) if phone else None,
         cipher.encrypt(phone, "contact.phone") if phone else None,
         mask_phone(phone) if phone else None,
+        industry,
+        size,
     )
 
 
@@ -156,6 +168,13 @@ def _kind(cell: Cell) -> TaxpayerKind:
     found = _KINDS.get(read_text(cell, 40).lower())
     if found is None:
         raise BadCellError("应是“企业”“个体工商户”或“自然人”。")
+    return found
+
+
+def _size(cell: Cell) -> str:
+    found = _SIZES.get(read_text(cell, 40).lower())
+    if found is None:
+        raise BadCellError("应是“微型”“小型”“中型”或“大型”，也可以留空。")
     return found
 
 

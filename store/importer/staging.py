@@ -82,6 +82,8 @@ STAGING: dict[Kind, Staging] = {
             ("phone_hash", "bytea"),
             ("phone_enc", "bytea"),
             ("phone_mask", "text"),
+            ("industry", "text"),
+            ("size", "text"),
         ),
         checks=(
             _twice("identifier", "identifier_hash"),
@@ -92,13 +94,15 @@ STAGING: dict[Kind, Staging] = {
             _changed(
                 "phone", _CONTACT, "s.phone_hash is not null and c.phone_hash is distinct from s.phone_hash"
             ),
+            _changed("industry", _TAXPAYER, "t.industry <> s.industry"),
+            _changed("size", _TAXPAYER, "t.size <> s.size"),
         ),
         unchanged=f"select count(*) from {TABLE} as s {_TAXPAYER}",
         inserts=(
             f"""insert into taxpayer (id, kind, name, region, identifier_kind, identifier_enc, identifier_hash,
-                                      identifier_mask)
+                                      identifier_mask, industry, size)
                 select gen_random_uuid(), s.kind, s.name, s.region, s.identifier_kind, s.identifier_enc,
-                       s.identifier_hash, s.identifier_mask
+                       s.identifier_hash, s.identifier_mask, s.industry, s.size
                   from {TABLE} as s
                  where not exists (select from taxpayer as t where t.identifier_hash = s.identifier_hash)
                  order by s.line""",
@@ -109,6 +113,11 @@ STAGING: dict[Kind, Staging] = {
                  where s.phone_hash is not null
                    and not exists (select from contact as c where c.taxpayer_id = t.id and c.is_primary)
                  order by s.line""",
+            f"""update taxpayer as t
+                   set industry = coalesce(t.industry, s.industry), size = coalesce(t.size, s.size)
+                  from {TABLE} as s
+                 where t.identifier_hash = s.identifier_hash
+                   and ((t.industry is null and s.industry is not null) or (t.size is null and s.size is not null))""",
         ),
     ),
     Kind.BILLS: Staging(

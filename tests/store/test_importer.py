@@ -187,6 +187,52 @@ async def test_a_changed_taxpayer_or_phone_is_reported(run) -> None:
     ]
 
 
+async def told_of(session: AsyncSession) -> dict[str, tuple[str | None, str | None]]:
+    session.expire_all()
+    return {each.name: (each.industry, each.size) for each in await session.scalars(select(Taxpayer))}
+
+
+async def test_industry_and_size_are_stored_where_they_are_given(run, session) -> None:
+    trades = [("制造业", "小型"), (" 住宿和餐饮业 ", "micro"), ("", "")]
+    rows = [[*person, *trade] for person, trade in zip(PEOPLE, trades, strict=True)]
+    report = await run([[*TAXPAYERS, "行业", "企业规模"], *rows])
+    assert (report.inserted, report.ignored_columns) == (3, ())
+    assert await told_of(session) == {
+        "某某食品有限公司": ("制造业", "small"), "某某小吃店": ("住宿和餐饮业", "micro"), "某人": (None, None),
+    }  # fmt: skip
+    again = await run([[*TAXPAYERS, "行业", "企业规模"], *rows])
+    assert (again.inserted, again.unchanged) == (0, 3)
+
+
+async def test_what_was_blank_is_filled_in_and_what_is_known_is_not_changed(run, session) -> None:
+    header = [*TAXPAYERS, "行业", "规模"]
+    await run([TAXPAYERS, *PEOPLE])
+    await run([header, [*PEOPLE[0], "制造业", ""]])
+    report = await run([header, [*PEOPLE[0], "", "大型企业"], [*PEOPLE[1], "", ""]])
+    assert (report.inserted, report.unchanged) == (0, 2)
+    assert (await told_of(session))["某某食品有限公司"] == ("制造业", "large")
+    refused = await run([header, [*PEOPLE[0], "建筑业", "小型"], [*PEOPLE[1], "零售", "微型"]])
+    assert [(line, column) for line, column, _ in reasons(refused)] == [(2, "行业"), (2, "规模")]
+    told = await told_of(session)
+    assert (told["某某食品有限公司"], told["某某小吃店"]) == (("制造业", "large"), (None, None))
+
+
+async def test_a_size_is_one_of_four_and_not_a_persons(run) -> None:
+    report = await run(
+        [
+            [*TAXPAYERS, "行业", "规模"],
+            [*PEOPLE[0], "制造业", "巨型"],
+            [*PEOPLE[1], "行" * 41, "微型"],
+            [*PEOPLE[2], "", "小型"],
+        ]
+    )
+    assert reasons(report) == [
+        (2, "规模", "应是“微型”“小型”“中型”或“大型”，也可以留空。"),
+        (3, "行业", "太长，最多 40 个字。"),
+        (4, "规模", "自然人没有规模，请留空。"),
+    ]
+
+
 async def test_payments_need_a_known_bill_and_a_day_that_has_come(run) -> None:
     await run([TAXPAYERS, *PEOPLE])
     await run([BILLS, *DEBTS])

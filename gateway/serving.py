@@ -131,6 +131,8 @@ class _Product:
         if runs_here(self._settings):
             self.supervisor.start(self._standin())
         await self._until_ready()
+        if self._settings.worker:
+            self.supervisor.start(self._worker())
         self._report(banner(self._settings, time.monotonic() - self._began, self._logins))
 
     async def down(self) -> None:
@@ -281,6 +283,16 @@ class _Product:
             cwd=ROOT,
             log=log_dir(settings) / "standin.log",
             health_url=f"http://127.0.0.1:{settings.standin_port}/healthz",
+        )
+
+    def _worker(self) -> ChildSpec:
+        return ChildSpec(
+            name="worker",
+            title="外呼程序",
+            command=(sys.executable, "-m", "gateway.worker"),
+            environment=self._gateway_environment(),
+            cwd=ROOT,
+            log=log_dir(self._settings) / "worker.log",
         )
 
     def _gateway_environment(self) -> dict[str, str]:

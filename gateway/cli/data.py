@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import typer
 import yaml
 
 from gateway.settings import ROOT
-
-if TYPE_CHECKING:
-    pass
 
 data_app = typer.Typer(help="训练语料：检查重复、矛盾和缺漏。", no_args_is_help=True)
 

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 MODULES = (
     "serve",
+    "worker",
     "train",
     "doctor",
     "chat",
@@ -24,7 +25,9 @@ MODULES = (
     "dialect",
     "models",
     "staff",
+    "campaign",
     "audit",
+    "simulate",
 )
 """Modules of ``gateway.cli`` in the order help lists them."""
 _NAMED_OTHERWISE = {"import": "imports", "rekey": "audit", "calls": "call"}

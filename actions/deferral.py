@@ -19,6 +19,7 @@ from actions.phrases import bill_name, day, yuan
 from actions.quoting import article_for, quote
 from actions.screening import Screened
 from handoff.reasons import Reason
+from outreach.signals import note_short_of_cash
 from store import audit
 from store.debts import debts_of
 from store.models import DeferralApplication
@@ -52,6 +53,7 @@ class StartDeferral(Screened):
         who = await require_proof(ctx, self.action_name, preset)
         if isinstance(who, Reply):
             return who
+        await note_short_of_cash(ctx.session, who.taxpayer_id, ctx.turn.conversation_id)
         debts = await debts_of(ctx.session, who)
         choices = applicable(debts, ctx.today)
         if not choices:
@@ -144,6 +146,7 @@ class CashDifficulty(Screened):
                     Button("转人工", "转人工"),
                 ],
             )
+        await note_short_of_cash(ctx.session, who.taxpayer_id, ctx.turn.conversation_id)
         debts = await debts_of(ctx.session, who)
         choices = applicable(debts, ctx.today)
         if choices:

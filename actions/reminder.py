@@ -10,6 +10,7 @@ from actions.core import Bubble, Button, Capability, Context, Reply
 from actions.deferral_rules import applicable
 from actions.facts import BillFact, Fact, SumFact
 from actions.phrases import bill_name, day, yuan
+from outreach.signals import said_short_of_cash
 from store.debts import Debt, debts_of
 
 _PAY = Button("怎么缴", "怎么缴税")
@@ -35,10 +36,15 @@ class Reminder(Capability):
         if not debts:
             return Reply.say("查过了，您名下目前没有未缴的税款，不用办什么，打扰您了。")
         late = [d for d in debts if d.is_overdue(ctx.today)]
-        return _overdue(late, debts, ctx.today) if late else _coming(debts, ctx.today)
+        if late:
+            return _overdue(late, debts, ctx.today)
+        return _coming(
+            debts, ctx.today, short=await said_short_of_cash(ctx.session, who.taxpayer_id, ctx.now)
+        )
 
 
-def _coming(debts: Sequence[Debt], today: date) -> Reply:
+def _coming(debts: Sequence[Debt], today: date, *, short: bool) -> Reply:
+    """``short``: they have said that money is tight, so the way out comes before the amount."""
     first = debts[0]
     left = (first.payable_until - today).days
     when = "就是今天" if left == 0 else f"还有{left}天"
@@ -47,15 +53,18 @@ def _coming(debts: Sequence[Debt], today: date) -> Reply:
         f"最晚{day(first.payable_until, today)}，{when}。"
     )
     more, facts = _rest(debts, today)
-    options = [_PAY]
-    if applicable(debts, today):
-        words_deferral = (
-            "按时缴就没有滞纳金。要是资金周转不开，期限之前可以申请延期，最长三个月，我可以帮您办。"
+    if not applicable(debts, today):
+        return Reply((Bubble(f"{words}{more}按时缴就没有滞纳金。", (_PAY, _PAID), None, facts),))
+    if short:
+        words = (
+            "您之前提过资金上的难处。现在还没过缴款期限，可以申请延期缴纳，最长三个月，由税务机关审核，我可以帮您办。"
+            f"{words}{more}按时缴就没有滞纳金，延期获批的，延期之内也不加收。"
         )
-        options.insert(0, _DEFER)
     else:
-        words_deferral = "按时缴就没有滞纳金。"
-    return Reply((Bubble(words + more + words_deferral, (*options, _PAID), None, facts),))
+        words += (
+            f"{more}按时缴就没有滞纳金。要是资金周转不开，期限之前可以申请延期，最长三个月，我可以帮您办。"
+        )
+    return Reply((Bubble(words, (_DEFER, _PAY, _PAID), None, facts),))
 
 
 def _overdue(late: Sequence[Debt], debts: Sequence[Debt], today: date) -> Reply:

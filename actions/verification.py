@@ -12,6 +12,7 @@ from actions.forms import Filled, JourneyForm, Reading, Step, Stop, Wrong, looks
 from actions.gate import PENDING, VERIFY_FORM, VERIFY_SLOTS, begin_verification
 from actions.identify import HUMAN, LOCKED, identify, stopped, typed_identifier
 from actions.quoting import article_for, quote
+from outreach.channels.inbox import show_waiting
 from store import audit
 from store.identity import CodeOutcome, StartOutcome, enter_code, resend
 
@@ -127,11 +128,13 @@ class AfterVerification(Capability):
     action_name = "action_after_verification"
 
     async def handle(self, ctx: Context) -> Reply:
-        """Name the taxpayer, then hand over to the waiting action."""
+        """Name the taxpayer, show what waits in their inbox, then hand over to the waiting action."""
         cleared = [SlotSet(name, None) for name in (*VERIFY_SLOTS, PENDING)]
         who = await ctx.who()
         if who is None:
             return Reply(events=tuple(cleared))
+        if not ctx.turn.phone:
+            await show_waiting(ctx.session, who.taxpayer_id, ctx.turn.conversation_id, ctx.today)
         hello = f"核实通过，您好，{who.name}。"
         pending = ctx.turn.slot(PENDING)
         if pending:

@@ -17,8 +17,9 @@ from starlette.types import Message as ASGIMessage
 
 from gateway import logs, parts
 from gateway.calls.build import build_telephone
-from gateway.routes import agent_call, calls, chat, demo, dial, internal, operate, phone, rest, voice
+from gateway.routes import agent_call, calls, chat, demo, dial, internal, operate, phone, rest, sms, voice
 from gateway.settings import ROOT, Settings
+from gateway.sms import sms_hooks
 from store import embedded
 
 STATIC = ROOT / "chat" / "static"
@@ -76,6 +77,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         url = chosen.database_url or embedded.start(chosen.data_dir).url
         async with parts.build(chosen, url) as built:
             app.state.parts = built
+            app.state.sms = sms_hooks(chosen, built)
             if not chosen.telephone:
                 if console is not None:
                     console.hand_in(built, chosen, None)
@@ -106,8 +108,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def malformed(_: Request, __: RequestValidationError) -> JSONResponse:
         return JSONResponse({"detail": "请求的格式不对，请检查后再试。"}, status_code=422)
 
-    for router in (operate.router, chat.router, rest.router, internal.router):
+    for router in (operate.router, chat.router, rest.router, internal.router, sms.router):
         app.include_router(router)
+    if chosen.wechat is not None:
+        # Its library takes a second to load: only where there is an account.
+        app.include_router(importlib.import_module("gateway.routes.wechat").router)
     if chosen.telephone:
         # ``/calls/live`` before ``/calls/{id}``.
         for router in (dial.router, voice.router, phone.router, calls.router, agent_call.router):

@@ -25,3 +25,7 @@ class Clock:
     def today(self) -> date:
         """The present day in Shanghai."""
         return self.now().date()
+
+    def unix(self) -> float:
+        """Seconds since 1970, never shifted: what others sign with their own clocks is compared with it."""
+        return datetime.now(SHANGHAI).timestamp()

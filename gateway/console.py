@@ -19,6 +19,7 @@ from handoff.console.parts import ConsoleParts, install
 from handoff.ports import CallLine
 from handoff.signing import Keys
 from kb.check import load_forbidden
+from outreach.console import pages as outreach_pages
 
 CONSOLE = "/console"
 TRIES_PER_MINUTE = 60
@@ -31,6 +32,7 @@ def mount(app: FastAPI, settings: Settings) -> None:
     app.include_router(entrance.router)
     app.include_router(files.router)
     pages.load()
+    outreach_pages.load()
     ui.run_with(
         app,
         mount_path=CONSOLE,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +15,20 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_SECRET = "shuiling-development-only"  # noqa: S105
+_AES_KEY = re.compile(r"[A-Za-z0-9+/]{43}")
+
+
+@dataclass(frozen=True, slots=True)
+class WechatAccount:
+    """An Official Account; ``template_fields`` by their names in the template."""
+
+    app_id: str
+    app_secret: str = field(repr=False)
+    token: str = field(repr=False)
+    aes_key: str | None = field(default=None, repr=False)
+    template_id: str | None = None
+    template_fields: Mapping[str, str] = field(default_factory=dict)
+    api_base: str = "https://api.weixin.qq.com"
 
 
 class Settings(BaseSettings):
@@ -69,6 +86,8 @@ class Settings(BaseSettings):
     twilio_auth_token: SecretStr | None = None
     twilio_from: str | None = None
     """Our number in E.164."""
+    twilio_sms_from: str | None = None
+    """The number or messaging service (``MG…``) that texts come from; unset, ``twilio_from``."""
     twilio_api_base: str | None = None
     """Another host that speaks Twilio's REST."""
     standin_port: int = 8005
@@ -99,6 +118,21 @@ class Settings(BaseSettings):
     thread_pkcs12: Path | None = None
     """The bureau's key and certificate that sign exported threads; unset, one is made under ``data_dir``."""
     thread_pkcs12_passphrase: SecretStr | None = None
+
+    wechat_app_id: str | None = None
+    """The Official Account, with its secret and the token that signs what WeChat's servers post to ``/wechat``."""
+    wechat_app_secret: SecretStr | None = None
+    wechat_token: SecretStr | None = None
+    wechat_aes_key: SecretStr | None = None
+    """EncodingAESKey of the safe mode; with it nothing unencrypted is taken."""
+    wechat_template_id: str | None = None
+    """The template of reminders; unset, reminders do not go by WeChat."""
+    wechat_template_fields: Mapping[str, str] = {
+        "thing1": "您有一条税务提醒待查看",
+        "thing2": "可拨12366核实，或自行登录电子税务局",
+    }
+    """What its fields say; ``{about}`` stands for the words of the reminder."""
+    wechat_api_base: str = "https://api.weixin.qq.com"
 
     verification_minutes: int = 30
     code_minutes: int = 5
@@ -135,6 +169,32 @@ class Settings(BaseSettings):
         if self.demo:
             raise ValueError("生产环境请设置 SHUILING_DEMO=false：演示数据和短信收件箱页面不能对外开放。")
         return self
+
+    @model_validator(mode="after")
+    def _whole_wechat_account(self) -> Settings:
+        given = [self.wechat_app_id, self.wechat_app_secret, self.wechat_token]
+        if any(given) and not all(given):
+            raise ValueError(
+                "微信公众号的 SHUILING_WECHAT_APP_ID、SHUILING_WECHAT_APP_SECRET、SHUILING_WECHAT_TOKEN 要一起设置。"
+            )
+        if self.wechat_aes_key and not _AES_KEY.fullmatch(self.wechat_aes_key.get_secret_value()):
+            raise ValueError("SHUILING_WECHAT_AES_KEY 应是公众平台给出的 43 个字符的 EncodingAESKey。")
+        return self
+
+    @cached_property
+    def wechat(self) -> WechatAccount | None:
+        """The Official Account, ``None`` where there is none."""
+        if self.wechat_app_id is None or self.wechat_app_secret is None or self.wechat_token is None:
+            return None
+        return WechatAccount(
+            app_id=self.wechat_app_id,
+            app_secret=self.wechat_app_secret.get_secret_value(),
+            token=self.wechat_token.get_secret_value(),
+            aes_key=self.wechat_aes_key.get_secret_value() if self.wechat_aes_key else None,
+            template_id=self.wechat_template_id,
+            template_fields=self.wechat_template_fields,
+            api_base=self.wechat_api_base,
+        )
 
     @cached_property
     def rasa_url(self) -> str:

@@ -1,4 +1,4 @@
-"""Disputes, payment checks, complaints, callbacks and reviews as work: take, settle, drop, reopen.
+"""Disputes, payment checks, complaints, callbacks, reviews and collection tasks as work: take, settle, drop, reopen.
 
 Each step is one transaction of the caller. The row is locked first, so of two officers the faster one has it, and the
 same click twice is one step.
@@ -31,9 +31,11 @@ CASE_ZH: Mapping[CaseKind, str] = {
     CaseKind.COMPLAINT: "投诉",
     CaseKind.CALLBACK: "回电",
     CaseKind.REVIEW: "低分回访",
+    CaseKind.COLLECTION: "跟进任务",
 }
 TOLD = frozenset({CaseKind.DISPUTE, CaseKind.PAYMENT_CHECK, CaseKind.COMPLAINT})
-"""Kinds whose result the taxpayer waits for in writing. After a callback they have heard it; a review is our own work."""
+"""Kinds whose result the taxpayer waits for in writing. After a callback they have heard it; a review
+and a collection task are our own work."""
 
 _EFFECTS: Mapping[Finding, tuple[str, tuple[Citation, ...]]] = {
     Finding.STANDS: (

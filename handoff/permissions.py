@@ -48,6 +48,10 @@ class Action(StrEnum):
     MANAGE_OFFICE = "manage_office"
     READ_AUDIT = "read_audit"
     EXPORT_THREAD = "export_thread"
+    SEE_OUTREACH = "see_outreach"
+    RUN_OUTREACH = "run_outreach"
+    STOP_OUTREACH = "stop_outreach"
+    SAVE_TEMPLATE = "save_template"
 
 
 _AGENT, _OFFICER, _SUPERVISOR, _ADMIN, _AUDITOR = Role
@@ -73,6 +77,10 @@ ALLOWED: Mapping[Action, frozenset[Role]] = {
     Action.MANAGE_OFFICE: frozenset({_ADMIN}),
     Action.READ_AUDIT: frozenset({_AUDITOR}),
     Action.EXPORT_THREAD: frozenset({_AUDITOR}),
+    Action.SEE_OUTREACH: frozenset({_OFFICER, _SUPERVISOR, _AUDITOR}),
+    Action.RUN_OUTREACH: frozenset({_SUPERVISOR}),
+    Action.STOP_OUTREACH: frozenset({_OFFICER, _SUPERVISOR, _ADMIN}),
+    Action.SAVE_TEMPLATE: frozenset({_SUPERVISOR}),
 }
 
 

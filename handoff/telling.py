@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import exists, func, or_, select
@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from handoff.thread import tell
 from store.crypto import FieldCipher
 from store.models import Call, Contact, ContactExclusion, Conversation, OutboxSms
+from store.outreach_models import ContactPause
+from store.texts import SIGNATURE, SMS_BODY, sealed_number
 
 SILENT = timedelta(days=1)
 """After this long without a word nobody is taken to be looking at a thread."""
@@ -68,37 +70,60 @@ async def reach(
 
 
 async def _text(session: AsyncSession, cipher: FieldCipher, taxpayer_id: uuid.UUID, about: str) -> bool:
-    """Send to the primary contact; false when there is none, or somebody else has answered that number since."""
-    contact = await session.scalar(
-        select(Contact).where(Contact.taxpayer_id == taxpayer_id, Contact.is_primary)
-    )
+    """Send to the primary contact; false when it is not to be written to."""
+    contact = await contact_for_texts(session, taxpayer_id)
     if contact is None:
         return False
-    called = select(Call.conversation_id).where(Call.taxpayer_id == taxpayer_id)
-    elsewhere = await session.scalar(
-        select(
-            exists().where(
-                ContactExclusion.kind == "wrong_person",
-                or_(
-                    ContactExclusion.taxpayer_id == taxpayer_id, ContactExclusion.conversation_id.in_(called)
-                ),
-                ContactExclusion.created_at > contact.created_at,
-            )
-        )
-    )
-    if elsewhere:
-        return False
     body = (
-        f"【税铃】{about}。为保护您的信息，短信里不写具体内容。请回到原来的网上对话查看，"
+        f"{SIGNATURE}{about}。为保护您的信息，短信里不写具体内容。请回到原来的网上对话查看，"
         "或者在税铃网上对话里核实身份后询问，也可以拨打12366。"
     )
     session.add(
         OutboxSms(
             purpose=SMS_PURPOSE,
-            phone_enc=contact.phone_enc,
+            phone_enc=sealed_number(cipher, contact),
             phone_mask=contact.phone_mask,
-            body_enc=cipher.encrypt(body, "outbox_sms.body"),
+            body_enc=cipher.encrypt(body, SMS_BODY),
+            taxpayer_id=taxpayer_id,
         )
     )
     await session.flush()
     return True
+
+
+async def contact_for_texts(
+    session: AsyncSession,
+    taxpayer_id: uuid.UUID,
+    contact_id: uuid.UUID | None = None,
+    at: datetime | None = None,
+) -> Contact | None:
+    """The contact to write to: the primary one, or ``contact_id`` if it is this taxpayer's.
+
+    ``None`` when there is none, somebody else has answered that number since, or whoever holds it wants no texts
+    (as of ``at``; of the database's clock where it is not given).
+    """
+    which = Contact.is_primary if contact_id is None else Contact.id == contact_id
+    contact: Contact | None = await session.scalar(
+        select(Contact).where(Contact.taxpayer_id == taxpayer_id, which)
+    )
+    if contact is None:
+        return None
+    called = select(Call.conversation_id).where(Call.taxpayer_id == taxpayer_id)
+    # Who answered one of their numbers says nothing of the others.
+    somebody_else = exists().where(
+        ContactExclusion.kind == "wrong_person",
+        or_(
+            ContactExclusion.conversation_id.in_(called.where(Call.phone_hash == contact.phone_hash)),
+            (ContactExclusion.taxpayer_id == taxpayer_id) & ContactExclusion.conversation_id.not_in(called),
+        ),
+        ContactExclusion.created_at > contact.created_at,
+    )
+    now = func.clock_timestamp() if at is None else at
+    unwanted = exists().where(
+        ContactPause.phone_hash == contact.phone_hash,
+        ~ContactPause.calls_only,
+        ContactPause.lifted_at.is_(None),
+        or_(ContactPause.until.is_(None), ContactPause.until > now),
+    )
+    kept_away = await session.scalar(select(or_(somebody_else, unwanted)))
+    return None if kept_away else contact

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache
 
 from handoff.thread import BadWords
@@ -25,12 +26,19 @@ def fit_to_send(text: str, name: str) -> str:
         BadWords: empty, longer than :data:`LONGEST`, or with an amount, a personal number or a forbidden phrase in it.
     """
     words = fit_to_keep(text, name)
-    if _AMOUNT.search(words):
-        raise BadWords(f"{name}里请不要写金额，对方核实身份后可以自己查到。")
-    for pattern in _forbidden():
-        if found := pattern.search(words):
-            raise BadWords(f"{name}里的「{found[0]}」会让人觉得受到威胁或误导，请换个说法。")
+    for objection in _of_content(words):
+        raise BadWords(f"{name}里{objection}。")
     return words
+
+
+def objections(text: str) -> list[str]:
+    """All that is wrong with ``text`` for a taxpayer to read, by the rules of :func:`fit_to_send`; empty if nothing is."""
+    found = list(_of_content(text))
+    try:
+        fit_to_keep(text, "内容")
+    except BadWords as error:
+        found.append(str(error).rstrip("。"))
+    return found
 
 
 def fit_to_keep(text: str, name: str) -> str:
@@ -47,6 +55,14 @@ def fit_to_keep(text: str, name: str) -> str:
     if holds_identifier(words):
         raise BadWords(f"{name}里请不要写身份证号、税号或手机号。")
     return words
+
+
+def _of_content(words: str) -> Iterator[str]:
+    if _AMOUNT.search(words):
+        yield "请不要写金额，对方核实身份后可以自己查到"
+    for pattern in _forbidden():
+        if found := pattern.search(words):
+            yield f"的「{found[0]}」会让人觉得受到威胁或误导，请换个说法"
 
 
 @cache

@@ -33,6 +33,13 @@ class Dialler(Protocol):
         """Ask the carrier to place the call, and note its id or the outcome in the store."""
 
 
+class CallPlacer(Protocol):
+    """Places single calls within lines and pace."""
+
+    async def place(self, taxpayer_id: uuid.UUID, contact_id: uuid.UUID, purpose: str) -> uuid.UUID | None:
+        """Dial; returns the call's id, ``None`` when no line is free now."""
+
+
 @dataclass(frozen=True, slots=True)
 class SentSms:
     """What the carrier said of a text: its id there."""
@@ -64,14 +71,22 @@ class SmsCarrier(Protocol):
         """A text to this number with this body sent at or after ``since``. Raises :class:`SmsUnsure`."""
 
 
+class WechatGone(SmsRefused):
+    """They do not follow the account."""
+
+
+class WechatClosed(SmsRefused):
+    """Only their next word lets us write to them freely again."""
+
+
 class WechatCarrier(Protocol):
     """Writes to followers of the Official Account. Raises :class:`SmsRefused` or :class:`SmsUnsure`."""
 
-    async def template(self, openid: str, about: str) -> str:
-        """Send the reminder template; returns the message id there."""
+    async def template(self, openid: str, about: str, outbox_id: int) -> str:
+        """Send the reminder template; returns the message id there. The same ``outbox_id`` is sent once within ten minutes."""
 
     async def text(self, openid: str, text: str) -> None:
-        """Send a free text within 48 hours of the follower's last word."""
+        """Send a free text within 48 hours of the follower's last word. Raises :class:`WechatClosed` too."""
 
 
 class Clock(Protocol):

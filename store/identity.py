@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from store.crypto import FieldCipher
 from store.models import Contact, Conversation, OutboxSms, Taxpayer, TaxpayerKind, Verification
+from store.texts import CODE_PURPOSE, SIGNATURE, SMS_BODY, sealed_number
 from tax.identifiers import last_digits
 
 MAX_MISSES = 3
@@ -162,7 +163,7 @@ async def start(
     attempt.code_hash = cipher.lookup_hash(f"code:{attempt.id}", code)
     session.add(attempt)
     if taxpayer_id is not None:
-        await _send_code(session, cipher, taxpayer_id, code, code_life, since)
+        await _send_code(session, cipher, taxpayer_id, code, now, code_life)
     await session.flush()
     return StartOutcome.SENT
 
@@ -213,7 +214,7 @@ async def resend(
     attempt.code_hash = cipher.lookup_hash(f"code:{attempt.id}", code)
     session.add(attempt)
     if pending.taxpayer_id is not None:
-        await _send_code(session, cipher, pending.taxpayer_id, code, code_life, now - CODE_WINDOW)
+        await _send_code(session, cipher, pending.taxpayer_id, code, now, code_life)
     await session.flush()
     return StartOutcome.SENT
 
@@ -351,19 +352,19 @@ async def _send_code(
     cipher: FieldCipher,
     taxpayer_id: uuid.UUID,
     code: str,
+    now: datetime,
     life: timedelta,
-    since: datetime,
 ) -> None:
-    """Hand the code to the carrier.
+    """Hand the code, good for ``life``, to the carrier.
 
-    Somebody who got many codes since ``since`` gets no more for a while, and nobody is told: the answer must not
-    differ from the one for a number nobody is registered under.
+    Somebody who got many codes within :data:`CODE_WINDOW` gets no more for a while, and nobody is told: the answer must
+    not differ from the one for a number nobody is registered under.
     """
     await session.flush()
     attempts = await session.scalar(
         select(func.count())
         .select_from(Verification)
-        .where(Verification.taxpayer_id == taxpayer_id, Verification.created_at > since)
+        .where(Verification.taxpayer_id == taxpayer_id, Verification.created_at > now - CODE_WINDOW)
     )
     if (attempts or 0) > 2 * MAX_CODES:
         return
@@ -374,14 +375,16 @@ async def _send_code(
         return
     minutes = int(life.total_seconds() // 60)
     body = (
-        f"【税铃】您的验证码是 {code}，{minutes} 分钟内有效，只用于您自己打开的这次网上对话。"
+        f"{SIGNATURE}您的验证码是 {code}，{minutes} 分钟内有效，只用于您自己打开的这次网上对话。"
         "税务人员不会打电话向您要这个号码。如果不是您本人操作，请不用理会。"
     )
     session.add(
         OutboxSms(
-            purpose="verify",
-            phone_enc=contact.phone_enc,
+            purpose=CODE_PURPOSE,
+            phone_enc=sealed_number(cipher, contact),
             phone_mask=contact.phone_mask,
-            body_enc=cipher.encrypt(body, "outbox_sms.body"),
+            body_enc=cipher.encrypt(body, SMS_BODY),
+            taxpayer_id=taxpayer_id,
+            stale_at=now + life,
         )
     )

@@ -16,8 +16,17 @@ class Lock(IntEnum):
     NUMBER = 2
     AUDIT = 3
     IMPORT = 4
+    ENROL = 5
+    OUTREACH = 6
 
 
 def take(lock: Lock) -> Executable:
     """The statement that waits for ``lock`` and holds it to the end of the transaction."""
     return text("select pg_advisory_xact_lock(:space, :lock)").bindparams(space=_NAMESPACE, lock=int(lock))
+
+
+def share(lock: Lock) -> Executable:
+    """The statement that waits for whoever holds ``lock`` alone; any number may share it, to the end of the transaction."""
+    return text("select pg_advisory_xact_lock_shared(:space, :lock)").bindparams(
+        space=_NAMESPACE, lock=int(lock)
+    )

@@ -456,7 +456,7 @@ class ContactExclusion(Base):
     id: Mapped[uuid.UUID] = id_column()
     kind: Mapped[str] = mapped_column(String(20))
     conversation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("conversation.id"))
-    taxpayer_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("taxpayer.id"))
+    taxpayer_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("taxpayer.id"), index=True)
     created_at: Mapped[datetime] = now_column()
 
     __table_args__ = (

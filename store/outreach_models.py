@@ -190,7 +190,16 @@ class Step(Base):
             "state in ('planned','running','done','skipped','cancelled','failed')", name="state_known"
         ),
         CheckConstraint("(state in ('planned','running')) = (ended_at is null)", name="ended_at_some_time"),
-        Index("step_due", "lane", "next_at", "id", postgresql_where=sql_text("state = 'planned'")),
+        # The worker takes the most urgent first, campaign by campaign, so that what a paused one holds costs nothing.
+        Index(
+            "step_due",
+            "campaign_id",
+            "lane",
+            "priority",
+            "next_at",
+            "id",
+            postgresql_where=sql_text("state = 'planned'"),
+        ),
         Index("step_of_campaign", "campaign_id", "key", "state"),
     )
 
@@ -250,7 +259,7 @@ class OutreachEvent(Base):
     reminder_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("outreach_reminder.id"), index=True)
     step_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("outreach_step.id"))
     attempt_id: Mapped[uuid.UUID | None] = mapped_column(
-        ForeignKey("outreach_attempt.id", ondelete="SET NULL")
+        ForeignKey("outreach_attempt.id", ondelete="SET NULL"), index=True
     )
     kind: Mapped[str] = mapped_column(String(30))
     detail: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=sql_text("'{}'::jsonb"))
@@ -381,7 +390,10 @@ class OutboxWechat(Base):
     state: Mapped[OutboxState] = mapped_column(String(10), default=OutboxState.NEW, server_default="new")
     token: Mapped[int | None] = mapped_column(BigInteger)
     leased_until: Mapped[datetime | None]
-    carrier_id: Mapped[str | None] = mapped_column(String(80))
+    """Who has leased it has so long; of a new one: when it is tried next."""
+    intent_at: Mapped[datetime | None]
+    carrier_id: Mapped[str | None] = mapped_column(String(80), index=True)
+    """WeChat's id of a template message; ``reply:`` and the message answered, where the text was the reply to it."""
     error: Mapped[str | None]
     created_at: Mapped[datetime] = now_column()
     ended_at: Mapped[datetime | None]

@@ -2,12 +2,16 @@
 
 (() => {
 const EVERY_MS = 2000;
-const PURPOSES = { verify: '身份验证', verification: '身份验证', code: '身份验证', notice: '通知' };
+const PURPOSES = { verify: '身份验证', verification: '身份验证', code: '身份验证', notice: '通知', reminder: '提醒' };
+const STATES = {
+  new: '等待发送', leased: '等待发送', intent: '正在发送', sent: '已发出', delivered: '已送达', failed: '没有送达',
+  shown: '', dropped: '没有发送',
+};
 
 const list = document.getElementById('messages');
 const state = document.getElementById('state');
 const empty = document.getElementById('empty');
-const known = new Set();
+const known = new Map();
 
 const clock = new Intl.DateTimeFormat('zh-CN', {
   timeZone: 'Asia/Shanghai', month: 'numeric', day: 'numeric',
@@ -28,6 +32,7 @@ function entry(message) {
   const at = Date.parse(message.at);
   add('span', 'tag', PURPOSES[message.purpose] || message.purpose || '短信', head);
   add('span', '', `发给 ${message.phone_mask ?? ''}`, head);
+  add('span', 'sent', '', head);
   add('time', '', Number.isNaN(at) ? '' : clock.format(at), head);
   const body = String(message.body ?? '');
   const code = body.includes('验证码') && /(?<![\w-])\d{4,8}(?![\w-])/.exec(body)?.[0];
@@ -39,6 +44,12 @@ function entry(message) {
   }
   add('p', 'text', body, li);
   return li;
+}
+
+function mark(li, state) {
+  const place = li.querySelector('.sent');
+  const words = STATES[state] ?? '';
+  if (place.textContent !== words) place.textContent = words;
 }
 
 function say(text) {
@@ -58,9 +69,10 @@ async function poll() {
       const fresh = messages.filter((m) => !known.has(m.id));
       fresh.sort((a, b) => Date.parse(a.at) - Date.parse(b.at) || a.id - b.id);
       for (const message of fresh) {
-        known.add(message.id);
-        list.prepend(entry(message));
+        known.set(message.id, entry(message));
+        list.prepend(known.get(message.id));
       }
+      for (const message of messages) mark(known.get(message.id), message.state);
       empty.hidden = known.size > 0;
       say('');
     } catch {

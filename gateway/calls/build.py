@@ -104,6 +104,7 @@ async def build_telephone(settings: Settings, parts: Parts) -> AsyncIterator[Tel
         agents,
         parts.live,
         parts.metrics.call_stage,
+        at_any_time=settings.demo,
     )
     browser = BrowserCarrier(service.browser_status, house.now, any_page=settings.demo)
     carriers["browser"] = browser

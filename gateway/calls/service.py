@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Mapping
 
 import structlog
 from fastapi import WebSocket
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.calls.agents import AgentCalls, OpenCall
-from gateway.calls.callee import Person, person_at, person_of
+from gateway.calls.callee import CalleeError, Person, person_at, person_of
 from gateway.calls.desk import CallDesk, House
 from gateway.calls.dialling import Dialled, Limits, dial
 from gateway.calls.hearing import Hearing
@@ -19,10 +20,13 @@ from gateway.calls.live import LiveCall, LiveCalls, Show
 from gateway.calls.queueing import TicketWatch
 from gateway.calls.reports import browser_report
 from gateway.calls.wire import SocketWire
+from outreach.single import forbidden, untimely
+from outreach.switches import go_ahead
 from store import call_upkeep, calls
 from store.live import Live
 from store.models import Call
-from telephony.call.base import Callee, Pace
+from store.phones import canonical
+from telephony.call.base import Callee, Pace, Purpose
 from telephony.call.brain import Brain
 from telephony.call.mouth import Mouth
 from telephony.call.ports import Timed
@@ -33,7 +37,6 @@ from telephony.recording import Recorded, Recordings
 from telephony.voice.base import Style, Voice
 
 log = structlog.get_logger("gateway.calls")
-PURPOSE = "reminder"
 _LAST_WORDS_S = 40
 """So long before the carrier cuts a call off, we say goodbye."""
 
@@ -54,7 +57,10 @@ class CallService:
         agents: AgentCalls,
         news: Live,
         timed: Timed = lambda stage, seconds: None,
+        *,
+        at_any_time: bool = False,
     ) -> None:
+        """``at_any_time``: neither hours nor limits bind the calls asked for here, as in the demonstration."""
         self._house = house
         self._carriers = carriers
         self._voice = voice
@@ -66,6 +72,7 @@ class CallService:
         self._agents = agents
         self._news = news
         self._timed = timed
+        self._at_any_time = at_any_time
         self.live = LiveCalls()
 
     @property
@@ -77,21 +84,33 @@ class CallService:
         """Call the taxpayer who has registered this number.
 
         Raises:
-            CalleeError, PhoneError: the number; KeyError: there is no such carrier.
+            CalleeError: the number, or they must not be called (now); PhoneError: the number; KeyError: there is no such
+                carrier.
         """
         chosen = self._carriers[carrier]
         house = self._house
         async with house.sessions() as session, session.begin():
+            await go_ahead(session)
             person = await person_at(session, house.cipher, phone)
+            await self._may_call(session, person, phone)
             call = await calls.plan(
                 session,
                 house.cipher,
                 phone=phone,
-                purpose=PURPOSE,
+                purpose=Purpose.REMINDER,
                 carrier=carrier,
                 taxpayer_id=person.taxpayer_id,
             )
         return call.id, await dial(house.sessions, house.cipher, chosen, call.id, house.now, self._limits)
+
+    async def _may_call(self, session: AsyncSession, person: Person, phone: str) -> None:
+        house = self._house
+        who = (person.taxpayer_id, house.cipher.lookup_hash("phone", canonical(phone)))
+        refused = await forbidden(session, *who, house.now())
+        if refused is None and not self._at_any_time:
+            refused = await untimely(session, *who, person.region, house.now())
+        if refused is not None:
+            raise CalleeError(refused.words)
 
     async def serve(
         self, socket: WebSocket | SocketWire, call: Call, show: Show = lambda who, text, final: None
@@ -113,7 +132,8 @@ class CallService:
         )
         style = Style(call.voice or self._hearing.voice_of(ear.pack))
         mouth = Mouth(wire, self._voice, style, recording, time.monotonic, self._timed)
-        callee = Callee(person.asked_for, self._bureau)
+        purpose = Purpose.CALLBACK if call.purpose == Purpose.CALLBACK else Purpose.REMINDER
+        callee = Callee(person.asked_for, self._bureau, purpose=purpose)
         pace = Pace(
             longest=1000 * max(self._limits.call_s - _LAST_WORDS_S, _LAST_WORDS_S),
             in_line=1000 * self._limits.wait_s,

@@ -45,6 +45,7 @@ async def outbox(parts: PartsDep) -> list[dict[str, Any]]:
             "at": m.created_at.isoformat(),
             "phone_mask": m.phone_mask,
             "purpose": m.purpose,
+            "state": m.state,
             "body": parts.cipher.decrypt(m.body_enc, "outbox_sms.body"),
         }
         for m in sent

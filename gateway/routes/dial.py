@@ -1,8 +1,9 @@
 """Asking for a call, and the media stream of a carrier's call.
 
 ``POST /calls`` ``{"to", "carrier"?}`` with the internal or the operators' token (none in the demonstration) calls the
-taxpayer who has registered that number: 201 ``{"id"}``; 409 they must not be called, or nobody knows whether the carrier
-has dialled; 422 the number; 502 the carrier refused. ``GET /calls/live`` tells of those under way.
+taxpayer who has registered that number: 201 ``{"id"}``; 409 they must not be called, or not now (the demonstration calls
+at any hour, however often), or nobody knows whether the carrier has dialled; 422 the number; 502 the carrier refused.
+``GET /calls/live`` tells of those under way.
 """
 
 from __future__ import annotations

@@ -70,7 +70,8 @@ async def _hooks(connection: HTTPConnection) -> VoiceHooks:
 HooksDep = Annotated[VoiceHooks, Depends(_hooks)]
 
 
-async def _signed_form(request: Request, hooks: HooksDep) -> Form:
+async def signed_form(request: Request, check: SignatureCheck) -> Form:
+    """The form fields of a request that the carrier has signed; HTTP 403, 400 or 413 for any other."""
     body = bytearray()
     async for piece in request.stream():
         body += piece
@@ -81,13 +82,17 @@ async def _signed_form(request: Request, hooks: HooksDep) -> Form:
     except ValueError:
         raise HTTPException(400) from None
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    if not hooks.check.http(target, fields, request.headers.get(HEADER)):
+    if not check.http(target, fields, request.headers.get(HEADER)):
         log.warning("callback_forged", path=request.url.path)
         raise HTTPException(403)
     return dict(fields)
 
 
-FormDep = Annotated[Form, Depends(_signed_form)]
+async def _form(request: Request, hooks: HooksDep) -> Form:
+    return await signed_form(request, hooks.check)
+
+
+FormDep = Annotated[Form, Depends(_form)]
 
 
 async def _apply(hooks: VoiceHooks, call: uuid.UUID, report: Report | None) -> Applied:

@@ -26,8 +26,9 @@ _CASE_ZH = {
     "complaint": "投诉",
     "callback": "回电",
     "review": "回访",
+    "collection": "跟进任务",
 }
-_PROMISE_ZH = {"open": "未到期", "kept": "已兑现", "broken": "未兑现", "replaced": "已改期"}
+_PROMISE_ZH = {"open": "未到期", "kept": "已兑现", "broken": "未兑现", "replaced": "已另作安排"}
 _DONE_ZH = {"open": "办理中", "done": "已办结", "dropped": "不办"}
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from nicegui import ui
 
 from handoff.bill_changes import FINDING_ZH, Finding, FoundPayment
-from handoff.casework import DONE, OPEN, Settlement, drop, reopen, settle, take
+from handoff.casework import DONE, OPEN, TOLD, Settlement, drop, reopen, settle, take
 from handoff.console.bits import fact, heading, yuan
 from handoff.console.parts import parts
 from handoff.console.visitor import Visitor, told
@@ -108,6 +108,8 @@ class CaseList:
                 fact("回拨号码", case.phone_mask)
             if "score" in case.details:
                 fact("评分", f"{case.details['score']}分（{case.details.get('number', '')}）")
+            if "handed_over" in case.details:
+                fact("系统回电", str(case.details["handed_over"]))
             ui.label(head.statement).classes("sl-sum mt-2")
             if case.result:
                 heading("结果")
@@ -179,7 +181,8 @@ class CaseList:
         check = case.head.kind is CaseKind.PAYMENT_CHECK
         with ui.context.client.content, ui.dialog() as dialog, ui.card().classes("w-[30rem] max-w-full"):
             ui.label(f"办结 {case.head.number}").classes("text-lg font-bold")
-            result = ui.textarea("处理结果（对方可能会看到）").props(
+            read_by = "对方会看到" if case.head.kind in TOLD else "只有同事看到"
+            result = ui.textarea(f"处理结果（{read_by}）").props(
                 "outlined autogrow maxlength=500 data-mark=result"
             )
             result.classes("w-full")

@@ -97,6 +97,6 @@ def _history(dossier: Dossier) -> None:
         ui.label("没有其他申请和承诺。").classes("sl-keys")
     for earlier in dossier.earlier:
         fact(earlier.number, STATUS_ZH[earlier.status])
-    kept = {"open": "未到期", "kept": "已兑现", "broken": "未兑现", "replaced": "已改期"}
+    kept = {"open": "未到期", "kept": "已兑现", "broken": "未兑现", "replaced": "已另作安排"}
     for promise in dossier.promises:
         fact(f"承诺{day(promise.on)}缴", kept.get(promise.status, promise.status))

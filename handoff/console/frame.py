@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 from nicegui import ui
@@ -16,15 +17,37 @@ from store.handoff_models import Presence
 
 log = structlog.get_logger("handoff.console")
 PRESENCE_ZH = {Presence.ONLINE: "在线接待", Presence.AWAY: "小休", Presence.OFFLINE: "离线"}
-PAGES: tuple[tuple[str, str, Action], ...] = (
-    ("/console/", "接待", Action.SEE_QUEUE),
-    ("/console/work", "办理", Action.SEE_CASES),
-    ("/console/floor", "现场", Action.SEE_FLOOR),
-    ("/console/reports", "报表", Action.SEE_REPORTS),
-    ("/console/admin", "管理", Action.MANAGE_STAFF),
-    ("/console/audit", "审计", Action.READ_AUDIT),
-)
-"""Path below the console, name, and what one must be allowed to see it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A page in the head: its path, its name, and what one must be allowed to see it (one of ``actions``)."""
+
+    path: str
+    name: str
+    actions: tuple[Action, ...]
+
+    def open_to(self, who: Visitor) -> bool:
+        """Whether ``who`` may go there."""
+        return any(who.may(action) for action in self.actions)
+
+
+PAGES: list[Link] = [
+    Link("/console/", "接待", (Action.SEE_QUEUE,)),
+    Link("/console/work", "办理", (Action.SEE_CASES,)),
+    Link("/console/floor", "现场", (Action.SEE_FLOOR,)),
+    Link("/console/reports", "报表", (Action.SEE_REPORTS,)),
+    Link("/console/admin", "管理", (Action.MANAGE_STAFF,)),
+    Link("/console/audit", "审计", (Action.READ_AUDIT,)),
+]
+"""What the head links to, in this order."""
+
+
+def add_page(path: str, name: str, *actions: Action) -> None:
+    """Link to a page of another room, once a process; ``path`` as the browser sees it."""
+    link = Link(path, name, actions)
+    if link not in PAGES:
+        PAGES.append(link)
 
 
 def frame(who: Visitor, here: str, changed: Callable[[Presence], None] = lambda presence: None) -> None:
@@ -38,10 +61,10 @@ def frame(who: Visitor, here: str, changed: Callable[[Presence], None] = lambda 
     with ui.element("header").classes("sl-header"):
         ui.label("税铃工作台").classes("brand")
         with ui.element("nav").props('aria-label="页面"'):
-            for path, name, action in PAGES:
-                if who.may(action):
-                    link = ui.link(name, path.removeprefix("/console") or "/")
-                    if path == here:
+            for page in PAGES:
+                if page.open_to(who):
+                    link = ui.link(page.name, page.path.removeprefix("/console") or "/")
+                    if page.path == here:
                         link.classes("here").props("aria-current=page")
         with ui.element("div").classes("who"):
             if who.may(Action.SET_PRESENCE):

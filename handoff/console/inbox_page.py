@@ -253,7 +253,7 @@ async def inbox_page(request: Request) -> Response | None:
     if isinstance(who, Response):
         return who
     if not who.may(Action.SEE_QUEUE):
-        first = next((path for path, _, action in PAGES if who.may(action)), None)
+        first = next((page.path for page in PAGES if page.open_to(who)), None)
         return (
             PlainTextResponse("您还没有角色，请找管理员。", 403)
             if first is None

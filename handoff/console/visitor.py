@@ -92,15 +92,15 @@ class Visitor:
             yield session, staff
 
 
-async def visitor(request: Request, action: Action | None = None) -> Visitor | Response:
-    """Who asks for a page; else what they get instead: the way to the login, or a refusal."""
+async def visitor(request: Request, *actions: Action) -> Visitor | Response:
+    """Who asks for a page, which one of ``actions`` opens; else what they get instead: the way to the login, or a refusal."""
     token = request.cookies.get(COOKIE, "")
     async with parts().sessions() as session, session.begin():
         staff = await session_of(session, token) if token else None
     if staff is None:
         return RedirectResponse(LOGIN, 303)
-    if action is not None and not may(staff.roles, action):
-        return PlainTextResponse(str(NotAllowed(action)), 403)
+    if actions and not any(may(staff.roles, action) for action in actions):
+        return PlainTextResponse(str(NotAllowed(actions[0])), 403)
     return Visitor(token, staff.id, staff.login, staff.name, tuple(staff.roles), Presence(staff.presence))
 
 

@@ -33,6 +33,7 @@ _TABS = {
     CaseKind.COMPLAINT.value: "投诉",
     CaseKind.CALLBACK.value: "回电",
     CaseKind.REVIEW.value: "回访",
+    CaseKind.COLLECTION.value: "跟进任务",
 }
 
 

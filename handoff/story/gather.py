@@ -28,7 +28,13 @@ from store.models import (
     Verification,
 )
 
-_CHANNEL_ZH: Mapping[str, str] = {"web": "网页", "rest": "接口", "phone": "电话"}
+_CHANNEL_ZH: Mapping[str, str] = {
+    "web": "网页",
+    "rest": "接口",
+    "phone": "电话",
+    "wechat": "微信",
+    "notices": "通知",
+}
 
 
 async def story(session: AsyncSession, taxpayer_id: uuid.UUID) -> Story:

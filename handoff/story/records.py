@@ -24,7 +24,11 @@ _CASE_ZH: Mapping[CaseKind, str] = {
     CaseKind.COMPLAINT: "投诉",
     CaseKind.CALLBACK: "回电",
     CaseKind.REVIEW: "服务复核",
+    CaseKind.COLLECTION: "跟进任务",
 }
+_OUR_OWN = (CaseKind.REVIEW, CaseKind.COLLECTION)
+"""Kinds that the house opens itself."""
+_PROMISE_ZH = {"kept": "（已兑现）", "broken": "（未兑现）", "replaced": "（后来另作安排）"}
 _EVENT_ZH: Mapping[Kind, str] = {
     Kind.ENTERED: "进入排队",
     Kind.RAISED: "改为更紧急",
@@ -105,7 +109,7 @@ def _event(event: TicketEvent, ticket: HandoffTicket) -> str:
 
 
 async def cases_of(thread: Thread, ids: Sequence[uuid.UUID]) -> list[Item]:
-    """Disputes, payment checks, complaints, callbacks and reviews, and their results."""
+    """Disputes, payment checks, complaints, callbacks, reviews and collection tasks, and their results."""
     rows = await thread.session.scalars(
         select(Case).where(Case.conversation_id.in_(ids)).order_by(Case.created_at, Case.id)
     )
@@ -114,7 +118,7 @@ async def cases_of(thread: Thread, ids: Sequence[uuid.UUID]) -> list[Item]:
         if not thread.theirs(case.conversation_id, case.created_at, case.taxpayer_id):
             continue
         where, title = thread.names[case.conversation_id], f"{_CASE_ZH[CaseKind(case.kind)]}{case.number}"
-        who = "系统" if case.kind == CaseKind.REVIEW else "纳税人"
+        who = "系统" if case.kind in _OUR_OWN else "纳税人"
         found.append(Item(case.created_at, who, where, mask_identifiers(f"登记{title}：{case.statement}")))
         if case.closed_at is not None:
             how = "办结" if case.status == "done" else "不再办理"
@@ -167,7 +171,7 @@ async def promises_of(thread: Thread) -> list[Item]:
             each.created_at,
             "纳税人",
             thread.names[each.conversation_id],
-            f"约定{each.promised_on}缴款{'（后来改约）' if each.status == 'replaced' else ''}",
+            f"约定{each.promised_on}缴款{_PROMISE_ZH.get(each.status, '')}",
         )
         for each in rows
     ]

@@ -31,13 +31,22 @@ class Phase(StrEnum):
     OVER = "over"
 
 
+class Purpose(StrEnum):
+    """Why we call."""
+
+    REMINDER = "reminder"
+    CALLBACK = "callback"
+    """They have asked to be called: a human is to speak with them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Callee:
-    """Whom we call: how to ask for them, for whom we call, and whether to speak slowly from the start."""
+    """Whom we call: how to ask for them, for whom we call and why, and whether to speak slowly from the start."""
 
     name: str
     bureau: str
     slow: bool = False
+    purpose: Purpose = Purpose.REMINDER
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 
-from telephony.call.base import SURE, YES_NO, Phase, Question, sure_enough
+from telephony.call.base import SURE, YES_NO, Phase, Purpose, Question, sure_enough
 from telephony.call.commands import Understand
 from telephony.call.inputs import Reading
 from telephony.call.joined import Joined
@@ -134,7 +134,10 @@ class Opening(Joined, ABC):
             else:
                 self.ask_again("proof_of_us")
         elif intent in ("ask_identity_of_bureau", "greet"):
-            self.say("who_we_are", bureau=self.callee.bureau)
+            if self.callee.purpose is Purpose.CALLBACK:
+                self.say("who_calls_back", bureau=self.callee.bureau)
+            else:
+                self.say("who_we_are", bureau=self.callee.bureau)
             self.ask_again()
         else:
             self.ask_again("verify_first")
@@ -183,13 +186,19 @@ class Opening(Joined, ABC):
         else:
             self.ask(self._time_question("busy_offer_callback"))
 
+    def ask_other_time(self) -> None:
+        """They were called as they had asked, and no human is there."""
+        self.phase = Phase.CALLBACK_TIME
+        self.say("callback_nobody")
+        self.ask(self._time_question("callback_ask_time"))
+
     def _time_question(self, name: str) -> Question:
         return Question(self.words.say(name), TIME)
 
     def time_words(self, words: str) -> None:
         """When they would like to be called."""
         if is_no(words) or re.search(r"不用(打|回)|别打|不需要", words):
-            self.close(Outcome.NOT_VERIFIED, "closing_unverified", note="busy")
+            self.close(self.outcome_so_far(Outcome.NOT_VERIFIED), "closing_unverified", note="busy")
             return
         self.book(self._time_booked, self._time_refused, words)
 
@@ -202,7 +211,9 @@ class Opening(Joined, ABC):
         if self.unheard_steps >= 3:
             self.book(
                 self._time_booked,
-                lambda _: self.close(Outcome.NOT_VERIFIED, "closing_unverified", note="busy"),
+                lambda _: self.close(
+                    self.outcome_so_far(Outcome.NOT_VERIFIED), "closing_unverified", note="busy"
+                ),
             )
             return
         if why:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from telephony.call.base import YES_NO, Phase, Question
+from telephony.call.base import YES_NO, Phase, Purpose, Question
 from telephony.call.commands import CheckDigits, OpenMatter, Understand
 from telephony.call.inputs import Checked, Reading, Verdict
 from telephony.call.opening import Opening
@@ -16,6 +16,8 @@ NEEDED = 4
 _WHOLE = range(15, 19)
 """Somebody reads the whole number out: its end is what was asked for."""
 _FORGOT = re.compile(r"不知道|不记得|记不(得|住|清)|忘(了|记)|没带|唔记得|搞不清|不晓得")
+_AS_AGREED = "（约好的回电）"
+"""What whoever takes the call reads instead of words of the caller."""
 DIGITS = Expectation(Expected.DIGITS, (), NEEDED)
 
 
@@ -141,9 +143,18 @@ class Proving(Opening):
             self.phase = Phase.MATTER
             self.question = None
             self.say("verified")
-            self.out.append(OpenMatter(self.begin_turn("")))
+            if self.callee.purpose is Purpose.CALLBACK:
+                self._call_back()
+            else:
+                self.out.append(OpenMatter(self.begin_turn("")))
         elif checked.verdict is Verdict.WRONG:
             self.say("verify_wrong", left="一两三四五"[max(checked.left, 1) - 1])
             self.prove_again()
         else:
             self.close(Outcome.NOT_VERIFIED, "verify_failed", note="wrong_digits")
+
+    def _call_back(self) -> None:
+        """They asked for a human at this time: that is all the call is about."""
+        self.say("callback_as_asked")
+        self.told = True
+        self.join_line("asked", _AS_AGREED, first="line_asked", nobody=self.ask_other_time)

@@ -11,6 +11,9 @@ STATUS = "/voice/status"
 AMD = "/voice/amd"
 RECORDING = "/voice/recording"
 STREAM = "/voice/stream"
+SMS_STATUS = "/sms/status"
+SMS_REPLY = "/sms/reply"
+"""Set at the carrier, for the number or messaging service that texts are sent from."""
 
 
 class OriginError(ValueError):
@@ -52,6 +55,10 @@ class Callbacks:
     def recording(self, call_id: uuid.UUID) -> str:
         """That the carrier has recorded something."""
         return f"{self.origin}{RECORDING}?call={call_id}"
+
+    def sms(self, outbox_id: int) -> str:
+        """What became of a text message."""
+        return f"{self.origin}{SMS_STATUS}?sms={outbox_id}"
 
     @property
     def socket_origin(self) -> str:

@@ -6,31 +6,22 @@ call, so a request whose answer is lost ends as :class:`CarrierUnsure` and is lo
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from twilio.base.exceptions import (  # type: ignore[import-untyped]
-    TwilioException,
-    TwilioRestException,
-    TwilioServiceException,
-)
 from twilio.rest import Client  # type: ignore[import-untyped]
 
 from telephony.carriers import twiml
 from telephony.carriers.base import CarrierCall, CarrierError, CarrierStatus, CarrierUnsure, Order
 from telephony.carriers.callbacks import Callbacks
 from telephony.carriers.twilio_errors import ALREADY_ENDED, refusal
-from telephony.carriers.twilio_http import UNSURE, ApiClient
+from telephony.carriers.twilio_http import E164, NO_ENVIRONMENT, UNSURE, ApiClient, answered
 from telephony.events import Outcome
 
 EVENTS = ("initiated", "ringing", "answered", "completed")
 FOUND_LIMIT = 50
 """Calls looked at by :meth:`TwilioCarrier.find`."""
-_E164 = re.compile(r"\+[1-9]\d{6,14}")
-# So that the library does not look for keys in the process's own environment.
-_NO_ENVIRONMENT = {"SHUILING": ""}
 T = TypeVar("T")
 
 
@@ -58,17 +49,17 @@ class TwilioCarrier:
         timeout_s: float = 10.0,
         name: str = "twilio",
     ) -> None:
-        if not _E164.fullmatch(caller_id):
+        if not E164.fullmatch(caller_id):
             raise ValueError("SHUILING_TWILIO_FROM 应是国际格式的号码，例如 +15005550006。")
         self.name = name
         self._caller_id = caller_id
         self._callbacks = callbacks
         self._http = ApiClient(api_base, timeout_s)
-        self._client = Client(account_sid, auth_token, http_client=self._http, environment=_NO_ENVIRONMENT)
+        self._client = Client(account_sid, auth_token, http_client=self._http, environment=NO_ENVIRONMENT)
 
     async def place(self, order: Order) -> str:
         """Dial; returns Twilio's call id (``CA…``). We record ourselves, so Twilio does not."""
-        if not _E164.fullmatch(order.to):
+        if not E164.fullmatch(order.to):
             raise CarrierError("被叫号码应是国际格式，例如 +8613900001234。", Outcome.INVALID_NUMBER)
         call_id = order.call_id
         detection: dict[str, Any] = {}
@@ -140,18 +131,13 @@ class _Ended(CarrierError):
     """The call is over already."""
 
 
+def _refused(status: int, code: int | None) -> CarrierError:
+    words = refusal(status, code)
+    return _Ended(str(words)) if code == ALREADY_ENDED else words
+
+
 async def _answer(asked: Awaitable[T]) -> T:
-    try:
-        return await asked
-    except (TwilioRestException, TwilioServiceException) as error:
-        code = error.code if isinstance(error.code, int) else None
-        if not 400 <= error.status < 500 or error.status == 408:
-            raise CarrierUnsure(UNSURE) from error
-        refused = refusal(error.status, code)
-        raise (_Ended(str(refused)) if code == ALREADY_ENDED else refused) from error
-    except (TwilioException, ValueError, LookupError, TypeError, AttributeError) as error:
-        # The library says so when it cannot read an answer.
-        raise CarrierUnsure(UNSURE) from error
+    return await answered(asked, _refused)
 
 
 def _known(call: Any) -> CarrierCall:

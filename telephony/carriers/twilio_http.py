@@ -6,18 +6,48 @@ The library's own asynchronous client ignores its time-out and logs the numbers 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
+from twilio.base.exceptions import (  # type: ignore[import-untyped]
+    TwilioException,
+    TwilioRestException,
+    TwilioServiceException,
+)
 from twilio.http.response import Response  # type: ignore[import-untyped]
 
 from telephony.carriers.base import CarrierError, CarrierUnsure
 
 HOST = "api.twilio.com"
 CONNECT_S = 3.0
+E164 = re.compile(r"\+[1-9]\d{6,14}")
+NO_ENVIRONMENT = {"SHUILING": ""}
+"""So that the library does not look for keys in the process's own environment."""
 UNSURE = "运营商没有答复，不确定请求是否已经生效。系统会先向运营商核对，不会重复拨打。"
+
+T = TypeVar("T")
+
+
+async def answered(asked: Awaitable[T], refused: Callable[[int, int | None], CarrierError]) -> T:
+    """What the library makes of an answer; ``refused`` makes the error of HTTP status 4xx and Twilio's code.
+
+    Raises:
+        CarrierError: as ``refused`` says, or no connection came about.
+        CarrierUnsure: there was no clear answer.
+    """
+    try:
+        return await asked
+    except (TwilioRestException, TwilioServiceException) as error:
+        code = error.code if isinstance(error.code, int) else None
+        if not 400 <= error.status < 500 or error.status == 408:
+            raise CarrierUnsure(UNSURE) from error
+        raise refused(error.status, code) from error
+    except (TwilioException, ValueError, LookupError, TypeError, AttributeError) as error:
+        # The library says so when it cannot read an answer.
+        raise CarrierUnsure(UNSURE) from error
 
 
 class ApiClient:

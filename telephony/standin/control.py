@@ -1,4 +1,4 @@
-"""The stand-in's own addresses, which no carrier has: people, faults, live calls and their recordings."""
+"""The stand-in's own addresses, which no carrier has: people, faults, live calls and their recordings, texts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from telephony.standin.call import Call
+from telephony.standin.callbacks import CallbackError
 from telephony.standin.faults import FaultError, parse
 from telephony.standin.loader import load_text
 from telephony.standin.orders import RestError
@@ -57,9 +58,27 @@ async def recording(exchange: ExchangeDep, sid: str) -> Response:
     return Response(_recorded(exchange.call(sid)).stereo(), media_type="audio/wav")
 
 
+class Reply(BaseModel):
+    """What whoever got a text writes back."""
+
+    body: str = Field(max_length=1600)
+
+
+@router.get("/standin/messages")
+async def messages(exchange: ExchangeDep, limit: int = 200) -> list[dict[str, object]]:
+    """Every text message, newest first."""
+    return [message.view() for message in exchange.texts.messages()[: max(1, limit)]]
+
+
+@router.post("/standin/messages/{sid}/reply", status_code=204)
+async def reply(exchange: ExchangeDep, sid: str, said: Reply) -> None:
+    """Answer a text; 退订 and the like also stop the number."""
+    await exchange.texts.answer(exchange.texts.message(sid), said.body)
+
+
 @router.get("/faults")
 async def faults(exchange: ExchangeDep) -> dict[str, Any]:
-    """Those of every new call."""
+    """Those of every new call and text."""
     now = exchange.faults
     return {name: getattr(now, name) for name in now.names()}
 
@@ -84,5 +103,6 @@ def explain(app: FastAPI) -> None:
     @app.exception_handler(FillError)
     @app.exception_handler(FaultError)
     @app.exception_handler(VoiceError)
+    @app.exception_handler(CallbackError)
     async def bad(request: Request, error: Exception) -> JSONResponse:
         return JSONResponse({"message": str(error)}, status_code=422)

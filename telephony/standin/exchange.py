@@ -1,4 +1,4 @@
-"""All calls of the stand-in: who picks up where, the pace of dialling, and what is told from outside."""
+"""All calls and texts of the stand-in: who picks up where, the pace of dialling, and what is told from outside."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from telephony.standin.cast import Member
 from telephony.standin.faults import NO_FAULTS, Faults
 from telephony.standin.instructions import Setting
 from telephony.standin.line import Line, faults_of
+from telephony.standin.messages import MessageBook, TextMessage, TextOrder
 from telephony.standin.orders import CallOrder, RestError
 from telephony.standin.script import Script
 
@@ -56,6 +57,7 @@ class Exchange:
         self._lines: dict[str, asyncio.Task[None]] = {}
         self._next_dial = 0.0
         self._waiting = 0
+        self.texts = MessageBook(rules.account_sid, setting.client, setting.signer)
 
     async def assign(self, to: str, script: Script, pack: str, fields: Mapping[str, str]) -> None:
         """From now on this script picks up at that number; its speech is rendered before this returns.
@@ -72,9 +74,7 @@ class Exchange:
         Raises:
             RestError: the queue is full, or a fault says so.
         """
-        if self.faults.rest_errors > 0:
-            self.faults = replace(self.faults, rest_errors=self.faults.rest_errors - 1)
-            raise RestError(500, 20500, "An internal server error has occurred")
+        self._fail_on_demand()
         if self._waiting >= self.rules.queue:
             raise RestError(429, 22005, "The call queue is full")
         call = Call(self.rules.account_sid, order, datetime.now(UTC))
@@ -85,6 +85,15 @@ class Exchange:
         self._lines[call.sid] = task
         task.add_done_callback(lambda _: self._lines.pop(call.sid, None))
         return call
+
+    def text(self, order: TextOrder) -> TextMessage:
+        """Take a text message.
+
+        Raises:
+            RestError: its number takes none any more, or a fault says so.
+        """
+        self._fail_on_demand()
+        return self.texts.take(order, self.faults)
 
     def call(self, sid: str) -> Call:
         """A call by its id.
@@ -136,6 +145,7 @@ class Exchange:
 
     async def close(self) -> None:
         """Hang up everywhere; callbacks that are still to be sent get a few seconds."""
+        await self.texts.close()
         for call in self._calls.values():
             self.end(call, CarrierStatus.COMPLETED)
         if self._lines:
@@ -144,6 +154,11 @@ class Exchange:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
+
+    def _fail_on_demand(self) -> None:
+        if self.faults.rest_errors > 0:
+            self.faults = replace(self.faults, rest_errors=self.faults.rest_errors - 1)
+            raise RestError(500, 20500, "An internal server error has occurred")
 
     def _who(self, to: str) -> Assigned | None:
         if to in self._people:

@@ -24,7 +24,8 @@ class Faults:
     in so many milliseconds. ``second_socket_at_s``: somebody opens another stream for the same call, with a replayed
     start message. ``callback_late_ms``, ``callback_twice``, ``callback_shuffled``: status callbacks. ``forged``:
     callbacks and the upgrade are signed with another token. ``rest_hang_s``: the call is placed, the answer comes so
-    much later. ``rest_errors``: so many attempts to place a call are answered 500 and not dialled.
+    much later. ``rest_errors``: so many attempts to place a call or to send a text are answered 500 and come to nothing. ``undelivered``: texts do not
+    arrive. What is said of callbacks and of REST holds for texts too.
     """
 
     jitter_ms: int = 0
@@ -42,6 +43,7 @@ class Faults:
     forged: bool = False
     rest_hang_s: float = 0.0
     rest_errors: int = 0
+    undelivered: bool = False
 
     def over(self, other: Faults) -> Faults:
         """``other`` with whatever is set here."""

@@ -15,7 +15,7 @@ from telephony.standin.twiml import TwimlError, parse
 
 Event = Literal["initiated", "ringing", "answered", "completed"]
 EVENTS: tuple[Event, ...] = ("initiated", "ringing", "answered", "completed")
-_E164 = re.compile(r"\+[1-9]\d{6,14}")
+E164 = re.compile(r"\+[1-9]\d{6,14}")
 MAX_RING_S, MAX_LIMIT_S = 600, 86_400
 
 
@@ -84,9 +84,9 @@ def read_order(form: Form) -> CallOrder:
         raise RestError(400, 21201, "No 'To' number is specified")
     if from_ is None:
         raise RestError(400, 21213, "No 'From' number is specified")
-    if not _E164.fullmatch(to):
+    if not E164.fullmatch(to):
         raise RestError(400, 21211, "The phone number you are attempting to call is not valid.")
-    if not _E164.fullmatch(from_):
+    if not E164.fullmatch(from_):
         raise RestError(400, 21212, "The source phone number provided is not valid.")
     url, twiml = form.one("Url"), form.one("Twiml")
     if url is None and twiml is None:
@@ -97,13 +97,13 @@ def read_order(form: Form) -> CallOrder:
         from_=from_,
         url=None if twiml else url,
         twiml=twiml,
-        status_callback=_address(form, "StatusCallback", 21609),
+        status_callback=web_address(form, "StatusCallback", 21609),
         events=_events(form.all("StatusCallbackEvent")),
         ring_s=form.whole("Timeout", 60, MAX_RING_S),
         limit_s=form.whole("TimeLimit", 4 * 3600, MAX_LIMIT_S),
         detection=_detection(form.one("MachineDetection")),
         async_amd=(form.one("AsyncAmd") or "").lower() == "true",
-        amd_callback=_address(form, "AsyncAmdStatusCallback", 21609),
+        amd_callback=web_address(form, "AsyncAmdStatusCallback", 21609),
     )
 
 
@@ -118,7 +118,8 @@ def check_instructions(url: str | None, twiml: str | None) -> None:
         raise RestError(400, 21205, f"Url is not a valid URL: {url}")
 
 
-def _address(form: Form, name: str, code: int) -> str | None:
+def web_address(form: Form, name: str, code: int) -> str | None:
+    """A field that holds a web address. Raises :class:`RestError` with ``code`` for anything else."""
     value = form.one(name)
     if value is not None and not _web(value):
         raise RestError(400, code, f"{name} is not a valid URL: {value}")

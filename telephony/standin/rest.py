@@ -1,6 +1,6 @@
 """The part of Twilio's REST that we use, with its paths, its form encoding, its JSON and its errors.
 
-Source: Twilio's page "Call resource" (2010-04-01).
+Sources: Twilio's pages "Call resource" and "Message resource" (2010-04-01).
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ import asyncio
 import hmac
 from base64 import b64decode
 from binascii import Error as NotBase64
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Protocol
 from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Request
@@ -19,6 +20,7 @@ from fastapi.responses import JSONResponse
 from telephony.carriers.base import CarrierStatus
 from telephony.standin.call import API_VERSION
 from telephony.standin.exchange import Exchange
+from telephony.standin.messages import read_text
 from telephony.standin.orders import Form, RestError, check_instructions, read_order
 
 _MAX_BODY = 128 * 1024
@@ -123,12 +125,43 @@ async def listing(exchange: ExchangeDep, request: Request) -> dict[str, object]:
     day = _moment(asked.get("StartTime"))
     since = _moment(asked.get("StartTime>")) or day
     until = _moment(asked.get("StartTime<")) or (day + timedelta(days=1) if day else None)
-    size = min(_MAX_PAGE, max(1, int(asked.get("PageSize", str(_PAGE)))))
-    page = max(0, int(asked.get("Page", "0")))
     status = asked.get("Status")
     found = [
         call for call in exchange.calls(asked.get("To"), since, until) if status in (None, call.status.value)
     ]
+    return _page(request, "calls", found)
+
+
+@router.post("/Messages.json", status_code=201)
+async def send(exchange: ExchangeDep, request: Request) -> dict[str, object]:
+    """Send a text message."""
+    message = exchange.text(read_text(await form_of(request)))
+    answer = message.resource()
+    if exchange.faults.rest_hang_s:
+        await asyncio.sleep(exchange.faults.rest_hang_s)
+    return answer
+
+
+@router.get("/Messages/{sid}.json")
+async def fetch_message(exchange: ExchangeDep, sid: str) -> dict[str, object]:
+    """One text message."""
+    return exchange.texts.message(sid).resource()
+
+
+@router.get("/Messages.json")
+async def list_messages(exchange: ExchangeDep, request: Request) -> dict[str, object]:
+    """Text messages by number, newest first, in pages."""
+    return _page(request, "messages", exchange.texts.messages(request.query_params.get("To")))
+
+
+class _Resource(Protocol):
+    def resource(self) -> dict[str, object]: ...
+
+
+def _page(request: Request, name: str, found: Sequence[_Resource]) -> dict[str, object]:
+    asked = request.query_params
+    size = min(_MAX_PAGE, max(1, int(asked.get("PageSize", str(_PAGE)))))
+    page = max(0, int(asked.get("Page", "0")))
     part = found[page * size : (page + 1) * size]
     base = f"{request.url.path}?"
     same = [(key, value) for key, value in asked.multi_items() if key not in ("Page", "PageSize")]
@@ -137,7 +170,7 @@ async def listing(exchange: ExchangeDep, request: Request) -> dict[str, object]:
         return base + urlencode([*same, ("PageSize", str(size)), ("Page", str(number))])
 
     return {
-        "calls": [call.resource() for call in part],
+        name: [each.resource() for each in part],
         "page": page,
         "page_size": size,
         "start": page * size,

@@ -7,9 +7,9 @@ from sqlalchemy import select
 
 from store.fictional import identifier, phone
 from store.identity import MAX_CODES, CodeOutcome, StartOutcome
-from store.models import TaxpayerKind, Verification
+from store.models import OutboxSms, Taxpayer, TaxpayerKind, Verification
 from store.personas import by_key
-from tests.actions.conftest import Door, wrong
+from tests.actions.conftest import CODE_LIFE, Door, wrong
 from tests.chat.database import CIPHER
 
 pytestmark = pytest.mark.unit
@@ -36,6 +36,16 @@ async def test_the_code_on_the_registered_phone_opens(door: Door, kind: str, val
     assert who is not None
     assert who.name == (PERSON if kind == "resident_id" else COMPANY).name
     assert value not in who.identifier_mask
+
+
+async def test_a_code_is_of_no_use_once_it_has_run_out(door: Door) -> None:
+    await door.start(await door.conversation(), COMPANY.phone, "mobile")
+    async with door.sessions() as session:
+        sent = (await session.scalars(select(OutboxSms).order_by(OutboxSms.id.desc()).limit(1))).one()
+        owner = await session.scalar(select(Taxpayer.id).where(Taxpayer.name == COMPANY.name))
+    assert (sent.purpose, sent.stale_at, sent.taxpayer_id) == ("verify", door.now + CODE_LIFE, owner)
+    assert sent.attempt_id is None
+    assert CIPHER.decrypt(sent.phone_enc, "outbox_sms.phone") == COMPANY.phone
 
 
 async def test_a_proof_runs_out(door: Door) -> None:

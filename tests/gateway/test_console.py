@@ -28,7 +28,16 @@ PAGES = {
     "/console/admin": {Role.ADMIN},
     "/console/audit": {Role.AUDITOR},
     "/console/account": set(Role),
+    "/console/outreach": {Role.OFFICER, Role.SUPERVISOR, Role.AUDITOR, Role.ADMIN},
+    "/console/outreach/templates": {Role.OFFICER, Role.SUPERVISOR, Role.AUDITOR},
+    "/console/outreach/new": {Role.SUPERVISOR},
 }
+OF_ONE = {
+    "/console/outreach/campaign/{id}": {Role.OFFICER, Role.SUPERVISOR, Role.AUDITOR},
+    "/console/outreach/campaign/{id}/plan": {Role.SUPERVISOR},
+    "/console/outreach/reminder/{id}": {Role.OFFICER, Role.SUPERVISOR, Role.AUDITOR},
+}
+"""Pages about one thing."""
 COOKIE = "shuiling_console"
 
 
@@ -89,7 +98,16 @@ def test_every_page_for_every_role(
         assert "权限" in answer.text
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", OF_ONE)
+@pytest.mark.parametrize("role", list(Role))
+def test_pages_about_what_does_not_exist_refuse_first(
+    stranger: httpx.Client, tokens: dict[Role, str], path: str, role: Role
+) -> None:
+    answer = visit(stranger, path.format(id=uuid.uuid4()), tokens[role])
+    assert answer.status_code == (404 if role in OF_ONE[path] else 403)
+
+
+@pytest.mark.parametrize("path", [*PAGES, *(path.format(id=uuid.UUID(int=1)) for path in OF_ONE)])
 @pytest.mark.parametrize("token", [None, "", "forged", "a" * 43, "ü"])
 def test_whoever_is_not_logged_in_is_led_to_the_login(
     stranger: httpx.Client, path: str, token: str | None

@@ -312,6 +312,7 @@ async def test_a_double_click_settles_once(sessions: SessionFactory) -> None:
         (CaseKind.PAYMENT_CHECK, True),
         (CaseKind.CALLBACK, False),
         (CaseKind.REVIEW, False),
+        (CaseKind.COLLECTION, False),
     ],
 )
 async def test_who_waits_for_a_result_in_writing_gets_it(

@@ -30,6 +30,10 @@ TABLE = {
     "manage_office": "no  no  no  yes no",
     "read_audit": "no  no  no  no  yes",
     "export_thread": "no  no  no  no  yes",
+    "see_outreach": "no  yes yes no  yes",
+    "run_outreach": "no  no  yes no  no",
+    "stop_outreach": "no  yes yes yes no",
+    "save_template": "no  no  yes no  no",
 }
 ROLES = ("agent", "officer", "supervisor", "admin", "auditor")
 CELLS = [

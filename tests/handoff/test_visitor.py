@@ -98,7 +98,11 @@ async def test_a_forged_token_opens_nothing(sessions: SessionFactory) -> None:
 
 
 def test_every_action_is_asked_for_somewhere() -> None:
-    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "handoff").rglob("*.py"))
+    code = "\n".join(
+        path.read_text(encoding="utf-8")
+        for room in ("handoff", "outreach")
+        for path in (ROOT / room).rglob("*.py")
+    )
     asked: set[Any] = set(
         re.findall(r"(?:require\([\w.]+, |acting\(|visitor\(request, |may\([\w.]+, )Action\.(\w+)", code)
     )

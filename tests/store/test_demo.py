@@ -127,6 +127,19 @@ async def test_two_hundred_who_can_be_nobody(everybody: list[Taxpayer], cipher: 
         assert phone.startswith("1990000")
 
 
+async def test_those_with_a_trade_have_an_industry_and_a_size(everybody: list[Taxpayer]) -> None:
+    for taxpayer in everybody:
+        has_trade = taxpayer.kind != TaxpayerKind.PERSON
+        assert (taxpayer.industry is not None, taxpayer.size is not None) == (has_trade, has_trade)
+    told = {taxpayer.name: (taxpayer.industry, taxpayer.size) for taxpayer in everybody}
+    assert told[by_key("overdue_company").name] == ("信息传输、软件和信息技术服务业", "small")
+    assert told[by_key("not_due_sole_trader").name] == ("住宿和餐饮业", "micro")
+    for taxpayer in everybody:
+        if "小吃店" in taxpayer.name or "餐饮" in taxpayer.name:
+            assert taxpayer.industry == "住宿和餐饮业"
+    assert {size for _, size in told.values() if size} == {"micro", "small", "medium", "large"}
+
+
 async def test_the_crowd_shows_every_situation(everybody: list[Taxpayer], today: date) -> None:
     crowd = [t for t in everybody if t.name not in {persona.name for persona in PERSONAS}]
     bills = [bill for taxpayer in crowd for bill in taxpayer.bills]

@@ -17,7 +17,9 @@ _BILLS = """
 create view outreach_bill as
 select b.id,
        b.taxpayer_id,
+       b.tax_type,
        b.status,
+       b.due_date,
        b.principal - coalesce(p.paid, 0) as unpaid,
        coalesce(d.approved_until, b.due_date) as due,
        d.approved_until is not null as deferred
@@ -108,14 +110,61 @@ begin
      from (select distinct campaign_id from outreach_reminder where id = any (again) and closed_reason = 'moved') c;
 end $$;
 
+-- An officer's task ends with the last bill of its reminder that calls for it, also where the reminder had run its course.
+create function outreach_tasks_dropped(changed uuid[]) returns void language sql as $$
+  update "case" c
+     set status = 'dropped',
+         closed_at = clock_timestamp(),
+         result = case
+           when s.deferred then '已批准延期缴纳，系统撤下。'
+           when s.moved then '缴款期限已变更，系统撤下。'
+           when s.disputed then '对税单有异议，正在核查，系统撤下。'
+           when s.paid then '税款已缴清，系统撤下。'
+           else '税单已撤销，系统撤下。'
+         end
+    from (
+      select r.id, r.taxpayer_id,
+             bool_or(b.status = 'open' and b.unpaid > 0 and b.due = r.due) as calls,
+             bool_or(b.status = 'open' and b.unpaid > 0 and b.deferred and b.due <> r.due) as deferred,
+             bool_or(b.status = 'open' and b.unpaid > 0 and not b.deferred and b.due <> r.due) as moved,
+             bool_or(b.status = 'disputed' and b.unpaid > 0) as disputed,
+             bool_or(b.status = 'settled' or (b.status in ('open', 'disputed') and b.unpaid <= 0)) as paid
+        from outreach_reminder r
+        join outreach_reminder_bill rb on rb.reminder_id = r.id
+        join outreach_bill b on b.id = rb.bill_id
+       where r.id in (select reminder_id from outreach_reminder_bill where bill_id = any (changed))
+       group by r.id
+    ) s
+   where not s.calls
+     and c.taxpayer_id = s.taxpayer_id
+     and c.kind = 'collection'
+     and c.status = 'open'
+     and c.details ->> 'reminder' = s.id::text;
+$$;
+
+-- A promise may be kept, or have lost its sense, before its day.
+create function outreach_promises_touched(changed uuid[]) returns void language sql as $$
+  select outreach_alarm('outreach.promise', 'promise-now:' || p.id, jsonb_build_object('promise_id', p.id))
+    from promise p
+   where p.status = 'open'
+     and p.taxpayer_id in (select taxpayer_id from bill where id = any (changed));
+$$;
+
+create function outreach_bills_touched(changed uuid[]) returns void language plpgsql as $$
+begin
+  perform outreach_bills_changed(changed);
+  perform outreach_tasks_dropped(changed);
+  perform outreach_promises_touched(changed);
+end $$;
+
 create function outreach_payments_came() returns trigger language plpgsql as $$
 begin
-  perform outreach_bills_changed(array(select distinct bill_id from fresh));
+  perform outreach_bills_touched(array(select distinct bill_id from fresh));
   return null;
 end $$;
 create function outreach_bills_moved() returns trigger language plpgsql as $$
 begin
-  perform outreach_bills_changed(array(
+  perform outreach_bills_touched(array(
     select n.id from fresh n join stale o on o.id = n.id
      where (n.status, n.due_date, n.principal) is distinct from (o.status, o.due_date, o.principal)));
   if exists (select 1 from fresh n join stale o on o.id = n.id where n.status = 'open' and o.status <> 'open') then
@@ -149,6 +198,17 @@ begin
   end if;
   return null;
 end $$;
+-- A call that the carrier knows places its attempt, whoever heard of it first.
+create function outreach_call_placed() returns trigger language plpgsql as $$
+begin
+  update outreach_attempt set state = 'placed', carrier_id = new.carrier_id
+   where call_id = new.id and state = 'intent';
+  return null;
+end $$;
+create trigger call_known_outreach after update of carrier_id on call
+  for each row when (old.carrier_id is null and new.carrier_id is not null)
+  execute function outreach_call_placed();
+
 create trigger call_outreach after update of state, outcome on call
   for each row when (new.state = 'ended' and new.outcome is not null)
   execute function outreach_call_ended();
@@ -216,6 +276,7 @@ drop trigger bill_outreach on bill;
 drop trigger deferral_outreach on deferral_application;
 drop trigger deferral_decided_outreach on deferral_application;
 drop trigger call_outreach on call;
+drop trigger call_known_outreach on call;
 drop trigger sms_outreach on outbox_sms;
 drop trigger sms_live on outbox_sms;
 drop trigger promise_outreach on promise;
@@ -441,7 +502,7 @@ def upgrade() -> None:
     op.create_index(
         "step_due",
         "outreach_step",
-        ["lane", "next_at", "id"],
+        ["campaign_id", "lane", "priority", "next_at", "id"],
         unique=False,
         postgresql_where=sa.text("state = 'planned'"),
     )
@@ -530,6 +591,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=10), server_default="new", nullable=False),
         sa.Column("token", sa.BigInteger(), nullable=True),
         sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("intent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("carrier_id", sa.String(length=80), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
@@ -555,6 +617,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("attempt_id"),
         sa.UniqueConstraint("message_id"),
     )
+    op.create_index(op.f("ix_outbox_wechat_carrier_id"), "outbox_wechat", ["carrier_id"], unique=False)
     op.create_index(
         "wechat_unsent",
         "outbox_wechat",
@@ -588,6 +651,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_outreach_event_reminder_id"), "outreach_event", ["reminder_id"], unique=False)
+    op.create_index(op.f("ix_outreach_event_attempt_id"), "outreach_event", ["attempt_id"], unique=False)
+    op.create_index(op.f("ix_contact_exclusion_taxpayer_id"), "contact_exclusion", ["taxpayer_id"], unique=False)
     op.add_column("outbox_sms", sa.Column("taxpayer_id", sa.UUID(), nullable=True))
     op.add_column("outbox_sms", sa.Column("attempt_id", sa.UUID(), nullable=True))
     op.add_column(
@@ -659,6 +724,8 @@ def downgrade() -> None:
     op.drop_column("outbox_sms", "state")
     op.drop_column("outbox_sms", "attempt_id")
     op.drop_column("outbox_sms", "taxpayer_id")
+    op.drop_index(op.f("ix_contact_exclusion_taxpayer_id"), table_name="contact_exclusion")
+    op.drop_index(op.f("ix_outreach_event_attempt_id"), table_name="outreach_event")
     op.drop_index(op.f("ix_outreach_event_reminder_id"), table_name="outreach_event")
     op.drop_table("outreach_event")
     op.drop_index(
@@ -666,6 +733,7 @@ def downgrade() -> None:
         table_name="outbox_wechat",
         postgresql_where=sa.text("state in ('new','leased','intent')"),
     )
+    op.drop_index(op.f("ix_outbox_wechat_carrier_id"), table_name="outbox_wechat")
     op.drop_table("outbox_wechat")
     op.drop_index(
         "attempt_unconcluded",

@@ -220,7 +220,7 @@ class Floor:
             session.add(person)
         return person
 
-    async def caller(self) -> Caller:
+    async def caller(self, purpose: str = "reminder") -> Caller:
         """Somebody has picked up."""
         async with self.sessions() as session, session.begin():
             contact = (await session.scalars(select(Contact).where(Contact.is_primary).limit(1))).one()
@@ -228,7 +228,7 @@ class Floor:
                 session,
                 CIPHER,
                 phone="13900001234",
-                purpose="reminder",
+                purpose=purpose,
                 carrier="standin",
                 taxpayer_id=contact.taxpayer_id,
             )

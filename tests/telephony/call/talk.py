@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from telephony.call.base import Callee
+from telephony.call.base import Callee, Purpose
 from telephony.call.brain import Brain
 from telephony.call.commands import (
     Ask,
@@ -71,10 +71,11 @@ class Talk:
     standing: Standing | None = None
     quicker: bool = False
     deaf_queue: bool = False
+    purpose: Purpose = Purpose.REMINDER
 
     def __post_init__(self) -> None:
         self.now = 0
-        self.brain = Brain(Callee("王建国", "成都市税务局"), shared_words())
+        self.brain = Brain(Callee("王建国", "成都市税务局", purpose=self.purpose), shared_words())
         self.said: list[str] = []
         self.saying: list[tuple[Say, int]] = []
         self.alarms: dict[str, int] = {}

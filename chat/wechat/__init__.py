@@ -1,0 +1,1 @@
+"""WeChat Official Account: what its servers post to us, and how we answer."""

@@ -6,7 +6,7 @@ SHUILING := .venv/bin/shuiling
 TYPED := tax store kb handoff outreach actions chat gateway dialects telephony bot/parsing
 PYTEST_ARGS ?=
 
-.PHONY: help setup train serve test lint bench-nlu bench-kb bench-chat bench-voice bench-accents bench-handoff clean models
+.PHONY: help setup train serve test lint bench-nlu bench-kb bench-chat bench-voice bench-accents bench-handoff bench-outreach clean models
 
 help: ## 列出所有命令 · list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ bench-kb: setup ## 知识库检索表 · the knowledge base's table
 
 bench-handoff: setup ## 转人工性能表 · the table of the handoff to humans
 	$(PYTHON) -m tests.load.handoff.bench_handoff --write docs/figures.md
+
+bench-outreach: setup ## 外呼性能表（约二十分钟）· the table of outreach (about twenty minutes)
+	$(PYTHON) -m tests.load.outreach.bench_outreach --write docs/figures.md
 
 bench-accents: train ## 口音实验表（需要训练环境）· what each step adds for accents (needs the training environment)
 	@scripts/training.sh

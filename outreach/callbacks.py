@@ -31,6 +31,7 @@ from store.crypto import FieldCipher
 from store.engine import SessionFactory
 from store.handoff_models import HandoffTicket
 from store.models import Call, CallState, Case, CaseKind, Contact, ContactExclusion, Taxpayer
+from store.phones import PhoneError
 
 TASK = "outreach.callback"
 PURPOSE = "callback"
@@ -83,7 +84,11 @@ async def call_back(
         looked = await _look(session, cipher, case, await clock.now(session))
     if not isinstance(looked, _Dial):
         return looked
-    call_id = await placer.place(looked.taxpayer_id, looked.contact_id, PURPOSE)
+    try:
+        call_id = await placer.place(looked.taxpayer_id, looked.contact_id, PURPOSE)
+        no_number = False
+    except PhoneError:
+        call_id, no_number = None, True
     async with sessions() as session, session.begin():
         case = await _locked(session, case_id)
         if case is None:
@@ -91,6 +96,8 @@ async def call_back(
         others = [each for each in _dialled(case) if each["since"] != looked.since]
         if call_id is None:
             _keep(case, others)
+            if no_number:
+                return _hand_over(case, "登记的号码不能拨打，请先核对")
             return await _later(session, case, NO_LINE)
         _keep(case, [*others, _tried(looked.since, str(call_id))])
         return await _later(session, case, LOOK_EVERY)

@@ -37,7 +37,7 @@ class CallPlacer(Protocol):
     """Places single calls within lines and pace."""
 
     async def place(self, taxpayer_id: uuid.UUID, contact_id: uuid.UUID, purpose: str) -> uuid.UUID | None:
-        """Dial; returns the call's id, ``None`` when no line is free now."""
+        """Dial; returns the call's id, ``None`` when no line is free now. Raises :class:`store.phones.PhoneError`."""
 
 
 @dataclass(frozen=True, slots=True)

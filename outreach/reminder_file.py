@@ -13,7 +13,7 @@ from sqlalchemy import column, or_, select, table
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from outreach.plan import Lane, read_plan
-from outreach.reading import Head, Line, Stage, head_of, line_of, passed_at
+from outreach.reading import Head, Line, Stage, head_of, line_of, passed_at, people
 from outreach.terms import Reason
 from store import audit, call_lines
 from store.handoff_models import Staff
@@ -49,7 +49,6 @@ class BillLine:
 class AttemptLine:
     """One try at a step. ``phone_mask``: the number called; ``recording``: whether there is one to listen to."""
 
-    id: uuid.UUID
     number: int
     channel: str | None
     state: AttemptState
@@ -75,7 +74,6 @@ class StepLine:
     due_at: datetime
     next_at: datetime
     ended_at: datetime | None
-    tries: int
     verdict: str
     reasons: tuple[str, ...]
     attempts: tuple[AttemptLine, ...]
@@ -106,7 +104,7 @@ class PauseLine:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """All there is about one reminder."""
+    """All there is about one reminder; ``people``: names of the colleagues in it, see ``reading.people``."""
 
     line: Line
     campaign: Head
@@ -115,6 +113,7 @@ class File:
     steps: tuple[StepLine, ...]
     events: tuple[EventLine, ...]
     pauses: tuple[PauseLine, ...]
+    people: Mapping[str, str]
     stations: Mapping[Stage, datetime]
     closed_at: datetime | None
 
@@ -150,6 +149,7 @@ async def reminder(session: AsyncSession, reminder_id: uuid.UUID, now: datetime)
         .order_by(OutreachEvent.id.desc())
         .limit(_LATEST_EVENTS)
     )
+    pauses = await _pauses(session, about.taxpayer_id, now)
     return File(
         line=line_of(about, taxpayer),
         campaign=head_of(of),
@@ -163,7 +163,8 @@ async def reminder(session: AsyncSession, reminder_id: uuid.UUID, now: datetime)
             EventLine(e.at, e.kind, step_titles.get(e.step_id, "") if e.step_id else "", e.detail)
             for e in events
         ),
-        pauses=await _pauses(session, about.taxpayer_id, now),
+        pauses=pauses,
+        people=await people(session, [each.by for each in pauses]),
         stations={
             stage: at for stage, at in ((stage, passed_at(about, stage)) for stage in Stage) if at is not None
         },
@@ -195,7 +196,6 @@ async def _steps(
     for found, called, of_contact, path, deleted in rows:
         tries.setdefault(found.step_id, []).append(
             AttemptLine(
-                id=found.id,
                 number=found.number,
                 channel=found.channel,
                 state=AttemptState(found.state),
@@ -222,7 +222,6 @@ async def _steps(
             due_at=step.due_at,
             next_at=step.next_at,
             ended_at=step.ended_at,
-            tries=step.tries,
             verdict=str(step.reasons.get("verdict", "")),
             reasons=tuple(str(each) for each in step.reasons.get("reasons", ())),
             attempts=tuple(tries.get(step.id, ())),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from outreach.clock import SHANGHAI
@@ -29,7 +30,7 @@ def plan_steps(plan: Plan, due: date, tier: Tier, region: str, now: datetime) ->
 def _times(plan: Plan, due: date, tier: Tier, region: str, now: datetime) -> Iterator[PlannedStep]:
     """All that are not stale."""
     hours = {lane: ContactHours.of(plan.limits, lane) for lane in Lane}
-    before: dict[Lane, tuple[int, date]] = {}
+    after = {lane: _After(due) for lane in Lane}
     for step in sorted(plan.steps, key=lambda step: (step.day, step.at)):
         if step.when.tiers and tier not in step.when.tiers:
             continue
@@ -38,13 +39,27 @@ def _times(plan: Plan, due: date, tier: Tier, region: str, now: datetime) -> Ite
         if due_at is None:
             continue
         if step.day > 0:
-            planned_day, taken = before.get(step.lane, (step.day, due))
-            if planned_day < step.day and due_at.date() <= taken:
-                due_at = open_hours.next_open(_midnight(taken + _ONE_DAY), region)
-            before[step.lane] = (step.day, due_at.date())
+            first_day = after[step.lane].first_day(step.day)
+            due_at = open_hours.next_open(max(due_at, _midnight(first_day)), region)
+            after[step.lane].taken = due_at.date()
         stale_at = _stale_at(step, due, due_at)
         if stale_at > max(due_at, open_hours.next_open(now, region)):
             yield PlannedStep(step.key, step.lane.value, due_at, stale_at, step.priority)
+
+
+@dataclass(slots=True)
+class _After:
+    """The days of one lane after the deadline: up to ``taken`` they belong to steps planned so far."""
+
+    taken: date
+    _day: int = 0
+    _first: date = date.min
+
+    def first_day(self, day: int) -> date:
+        """From when on the steps of this day of the plan may be; asked in the plan's order."""
+        if day > self._day:
+            self._day, self._first = day, self.taken + _ONE_DAY
+        return self._first
 
 
 def _due_at(step: StepPlan, due: date, hours: ContactHours, region: str, now: datetime) -> datetime | None:

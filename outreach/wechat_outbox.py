@@ -19,8 +19,8 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 import structlog
+from sqlalchemy import Interval, func, literal, update
 from sqlalchemy import text as sql
-from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 
 from outreach.ports import Clock, SmsRefused, SmsUnsure, WechatCarrier, WechatClosed, WechatGone
@@ -39,8 +39,10 @@ PAUSE = timedelta(seconds=60)
 SENT_ONCE_FOR = timedelta(minutes=10)
 """So long WeChat leaves out a template message that it has sent already."""
 REPORT_WITHIN = timedelta(days=1)
-_AT_ONCE = 20
-_LOOK_S, _ALL_S, _SETTLE_S = 0.5, 5.0, 600.0
+_AT_ONCE = 50
+_LOOK_S, _TIDY_S, _ALL_S, _SETTLE_S = 0.5, 2.0, 5.0, 600.0
+_REST_S = 20.0
+"""Pause of everything after WeChat refused for now: the next message would fare no better."""
 
 _UNFINISHED = "('new', 'leased', 'intent')"
 _ALLOWED = """
@@ -55,8 +57,9 @@ u.following and case o.kind
       select 1
         from outreach_attempt a
         join outreach_step t on t.id = a.step_id
+        join outreach_reminder r on r.id = t.reminder_id
         join outreach_campaign c on c.id = t.campaign_id
-       where a.id = o.attempt_id and c.status = 'running'))
+       where a.id = o.attempt_id and r.active and t.stale_at > :now and c.status = 'running'))
 end"""
 _IDLE = f"o.state in {_UNFINISHED} and (o.leased_until is null or o.leased_until <= :now)"
 # Only the first of a follower's rows of a kind is looked for, so that no two workers write to one follower; the texts
@@ -155,6 +158,7 @@ class WechatSender:
         self._sessions, self._cipher, self._clock, self._carrier = sessions, cipher, clock, carrier
         self._heard: dict[uuid.UUID, float] = {}
         self._woken = asyncio.Event()
+        self._resting_until = 0.0
 
     def heard(self, change: Change) -> None:
         """Listener for ``store.live``: makes words go out at once. Without it they go within some seconds."""
@@ -167,22 +171,28 @@ class WechatSender:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send until ``stop``; what is being sent then is finished."""
-        all_at = settle_at = 0.0
+        all_at = tidy_at = settle_at = 0.0
         while not stop.is_set():
             busy = 0
             try:
-                if _loop_time() >= all_at:
-                    all_at = _loop_time() + _ALL_S
-                    busy += await self.hand_over()
+                now = _loop_time()
+                if now >= all_at:
+                    busy = await self.hand_over()
+                    all_at = 0.0 if busy else now + _ALL_S
                 elif self._heard:
-                    busy += await self.hand_over(tuple(self._heard))
-                    self._heard = {each: until for each, until in self._heard.items() if until > _loop_time()}
-                if _loop_time() >= settle_at:
-                    settle_at = _loop_time() + _SETTLE_S
+                    busy = await self.hand_over(tuple(self._heard))
+                    self._heard = {each: until for each, until in self._heard.items() if until > now}
+                if now >= tidy_at:
+                    await self.tidy()
+                    tidy_at = now + _TIDY_S
+                if now >= settle_at:
                     await self.settle()
-                busy += await self.send()
+                    settle_at = now + _SETTLE_S
+                if now >= self._resting_until:
+                    busy += await self.send()
             except (SQLAlchemyError, OSError) as error:
                 log.warning("wechat_not_sent", error=type(error).__name__)
+                busy = 0
             if not busy:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), _LOOK_S)
@@ -191,12 +201,19 @@ class WechatSender:
     async def step(self) -> int:
         """Hand over and send what is due now, once; returns how many messages were dealt with."""
         await self.hand_over()
+        await self.tidy()
         return await self.send()
 
     async def hand_over(self, conversations: Sequence[uuid.UUID] | None = None) -> int:
         """Put what was said into the outbox; see :func:`outreach.wechat_handover.hand_over`."""
         async with self._sessions() as session, session.begin():
             return await hand_over(session, self._cipher, conversations)
+
+    async def tidy(self) -> None:
+        """Drop what has lost its sense."""
+        async with self._sessions() as session, session.begin():
+            now = await self._clock.now(session)
+            await session.execute(sql(_TIDY), {"now": now, "good_for": GOOD_FOR})
 
     async def settle(self) -> None:
         """End templates that WeChat took long ago and never reported on."""
@@ -214,7 +231,6 @@ class WechatSender:
     async def _lease(self) -> tuple[int, list[_Row]]:
         async with self._sessions() as session, session.begin():
             now = await self._clock.now(session)
-            await session.execute(sql(_TIDY), {"now": now, "good_for": GOOD_FOR})
             token: int = (await session.execute(sql("select nextval('outreach_token')"))).scalar_one()
             found = await session.execute(
                 sql(_LEASE),
@@ -246,21 +262,24 @@ class WechatSender:
         """Send rows as one; ``False`` when those behind must wait."""
         ids = [row.id for row in rows]
         if not await self._intend(token, rows):
+            await self._put_back(token, rows)
             return False
         try:
             carrier_id = await self._ask(rows)
         except SmsUnsure:
             log.warning("wechat_unsure", outbox=ids)
+            self._resting_until = _loop_time() + _REST_S
             return False
         except WechatClosed as closed:
             await self._closed(rows[0].openid)
-            await self._put_back(token, rows, str(closed), pause=False)
+            await self._put_back(token, rows, str(closed), meant=True, pause=timedelta())
             return False
         except SmsRefused as refused:
             if isinstance(refused, WechatGone):
                 await self._not_following(rows[0].openid)
             if not refused.for_good:
-                await self._put_back(token, rows, str(refused))
+                await self._put_back(token, rows, str(refused), meant=True)
+                self._resting_until = _loop_time() + _REST_S
                 return False
             log.warning("wechat_refused", outbox=ids)
             await self._note(token, ids, OutboxState.FAILED, error=str(refused)[:KEPT], ended=True)
@@ -329,30 +348,38 @@ class WechatSender:
             )
 
     async def _put_back(
-        self, token: int, rows: Sequence[_Row], error: str | None = None, *, pause: bool = True
+        self,
+        token: int,
+        rows: Sequence[_Row],
+        error: str | None = None,
+        *,
+        meant: bool = False,
+        pause: timedelta = PAUSE,
     ) -> None:
-        """Not sent: to be tried again later."""
+        """To be tried again later; ``meant``: WeChat was asked. What was of doubtful fate before stays so."""
         async with self._sessions() as session, session.begin():
             now = await self._clock.now(session)
             await session.execute(
                 update(OutboxWechat)
                 .where(
-                    OutboxWechat.id.in_([row.id for row in rows]),
+                    OutboxWechat.id.in_([row.id for row in rows if row.unsure_since is None]),
                     OutboxWechat.token == token,
-                    OutboxWechat.state.in_([OutboxState.LEASED, OutboxState.INTENT]),
+                    OutboxWechat.state == (OutboxState.INTENT if meant else OutboxState.LEASED),
                 )
-                .values(
-                    state=OutboxState.NEW,
-                    intent_at=None,
-                    error=error,
-                    leased_until=now + PAUSE if pause else None,
-                ),
+                .values(state=OutboxState.NEW, intent_at=None, error=error, leased_until=now + pause),
                 execution_options={"synchronize_session": False},
             )
 
     async def _closed(self, openid: str) -> None:
         async with self._sessions() as session, session.begin():
-            await session.execute(update(WechatUser).where(WechatUser.openid == openid).values(spoke_at=None))
+            # Who has spoken this moment has opened the way again.
+            since = func.clock_timestamp() - literal(KEPT_BACK, Interval)
+            await session.execute(
+                update(WechatUser)
+                .where(WechatUser.openid == openid, WechatUser.spoke_at < since)
+                .values(spoke_at=None),
+                execution_options={"synchronize_session": False},
+            )
 
     async def _not_following(self, openid: str) -> None:
         async with self._sessions() as session, session.begin():

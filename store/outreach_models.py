@@ -409,4 +409,10 @@ class OutboxWechat(Base):
             "id",
             postgresql_where=sql_text("state in ('new','leased','intent')"),
         ),
+        Index(
+            "wechat_unsent_to",
+            "openid",
+            "kind",
+            postgresql_where=sql_text("state in ('new','leased','intent')"),
+        ),
     )

@@ -74,16 +74,11 @@ def preview_campaign(
     today = Clock(load_settings().today).today()
 
     async def look(session: AsyncSession) -> Preview:
-        campaign = await by_name(session, what) if from_file is None else None
-        plan = from_file or read_plan(campaign.plan if campaign else None)
-        return await preview(
-            session,
-            plan.audience,
-            today,
-            load_rules(),
-            plan=plan,
-            campaign_id=campaign.id if campaign else None,
-        )
+        if from_file is not None:
+            return await preview(session, from_file.audience, today, load_rules(), plan=from_file)
+        campaign = await by_name(session, what)
+        plan = read_plan(campaign.plan)
+        return await preview(session, plan.audience, today, load_rules(), plan=plan, campaign_id=campaign.id)
 
     found = _in_store(look)
     if as_json:

@@ -22,7 +22,7 @@ from store.outreach_models import CampaignStatus
 _STATIONS = {
     "reminders": "列入名单",
     "notified": "已提醒",
-    "reached": "本人接通",
+    "reached": "有人接听",
     "paid": "已缴清",
     "active": "还在进行",
 }

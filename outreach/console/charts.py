@@ -11,7 +11,7 @@ from outreach.plan import Lane
 from outreach.progress import Funnel
 from outreach.reading import Load
 
-STATIONS = ("列入计划", "已提醒", "本人接通", "核实身份", "承诺缴款", "已缴清")
+STATIONS = ("列入计划", "已提醒", "有人接听", "核实身份", "承诺缴款", "已缴清")
 
 
 def passed(funnel: Funnel) -> tuple[int, ...]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import date, datetime, time, timedelta
 
 from nicegui import ui
@@ -14,9 +13,9 @@ from handoff.console.words import SHANGHAI
 from handoff.permissions import Action
 from handoff.thread import for_the_record
 from outreach.console.asking import answer, ask_sure, question
-from outreach.console.words import moment
+from outreach.console.words import actor, moment
 from outreach.pauses import lift, pause_contact
-from outreach.reminder_file import PauseLine
+from outreach.reminder_file import File, PauseLine
 
 
 class PauseView:
@@ -25,13 +24,11 @@ class PauseView:
     def __init__(
         self,
         who: Visitor,
-        taxpayer_id: uuid.UUID,
-        pauses: Sequence[PauseLine],
+        file: File,
         done: Callable[[], Awaitable[None]],
     ) -> None:
         self._who = who
-        self._taxpayer_id = taxpayer_id
-        self._pauses = pauses
+        self._file = file
         self._done = done
 
     def show(self) -> None:
@@ -44,13 +41,15 @@ class PauseView:
                     ui.button("暂停这位纳税人", on_click=self._pause).props(
                         "outline no-caps data-mark=pause-contact"
                     ).classes("ml-auto")
-            if not self._pauses:
+            if not self._file.pauses:
                 ui.label("没有暂停。").classes("sl-keys")
-            for each in self._pauses:
+            for each in self._file.pauses:
                 with ui.row().classes("items-center w-full gap-2"):
-                    until = f"到 {moment(each.until)}" if each.until is not None else "一直"
+                    by = actor(each.by, self._file.people)
                     what = "只停电话" if each.calls_only else "电话和消息都停"
-                    ui.label(f"{what}，{until}。原因：{each.reason}").classes("grow")
+                    ui.label(
+                        f"{what}，{until_words(each.until)}。原因：{each.reason}（{by} {moment(each.created_at)}）"
+                    ).classes("grow")
                     if may:
                         ui.button("解除", on_click=lambda each=each: self._lift(each)).props(
                             "flat dense no-caps data-mark=lift"
@@ -78,7 +77,7 @@ class PauseView:
                     await pause_contact(
                         session,
                         f"staff:{staff.login}",
-                        taxpayer_id=self._taxpayer_id,
+                        taxpayer_id=self._file.line.taxpayer_id,
                         until=ends,
                         reason=reason,
                         calls_only=bool(calls_only.value),
@@ -112,3 +111,13 @@ def end_of(day: str | None) -> datetime | None:
         return datetime.combine(date.fromisoformat(day) + timedelta(days=1), time(), SHANGHAI)
     except ValueError:
         raise ValueError("请选一个日期。") from None
+
+
+def until_words(until: datetime | None) -> str:
+    """How long it lasts; a pause that ends at midnight is said with its last day."""
+    if until is None:
+        return "一直"
+    local = until.astimezone(SHANGHAI)
+    if local.time() == time():
+        return f"到 {local.date() - timedelta(days=1)}（含当天）"
+    return f"到 {moment(until)}"

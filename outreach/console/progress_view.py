@@ -12,6 +12,7 @@ from outreach.console.tables import plain_table
 from outreach.progress import Progress
 
 _MARKS = ("funnel-table", "step-table", "outcome-table", "closed-table", "spent-table")
+"""What tests know the tables of ``report.tables`` by, in their order."""
 
 
 class ProgressView:
@@ -31,18 +32,18 @@ class ProgressView:
                     .classes("h-64")
                     .props("data-mark=funnel role=img aria-label=漏斗图，数字见下表")
                 )
-                self._places = {_MARKS[0]: ui.element("div")}
+                self._places = {"funnel-table": ui.element("div")}
             with ui.element("section").classes("sl-panel"):
                 heading("用量和用时")
-                self._places[_MARKS[4]] = ui.element("div")
+                self._places["spent-table"] = ui.element("div")
                 heading("关闭原因")
-                self._places[_MARKS[3]] = ui.element("div")
+                self._places["closed-table"] = ui.element("div")
             with ui.element("section").classes("sl-panel"):
                 heading("步骤")
-                self._places[_MARKS[1]] = ui.element("div")
+                self._places["step-table"] = ui.element("div")
             with ui.element("section").classes("sl-panel"):
                 heading("每次尝试的结果")
-                self._places[_MARKS[2]] = ui.element("div")
+                self._places["outcome-table"] = ui.element("div")
 
     def show(self, progress: Progress) -> None:
         """Bring it up to ``progress``."""
@@ -63,10 +64,10 @@ class ProgressView:
                 else:
                     ui.label("还没有。").classes("sl-keys")
 
-    def _csv(self) -> None:
+    async def _csv(self) -> None:
         if self._progress is not None:
-            download_csv(tables(self._progress), self._progress.name)
+            await download_csv(tables(self._progress), self._progress.name)
 
-    def _xlsx(self) -> None:
+    async def _xlsx(self) -> None:
         if self._progress is not None:
-            download_xlsx(tables(self._progress), self._progress.name)
+            await download_xlsx(tables(self._progress), self._progress.name)

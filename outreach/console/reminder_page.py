@@ -61,7 +61,7 @@ class ReminderPage:
                 self._score(found)
                 self._steps(found)
             with ui.element("div").classes("flex flex-col gap-3"):
-                PauseView(self._who, found.line.taxpayer_id, found.pauses, self.run).show()
+                PauseView(self._who, found, self.run).show()
                 with ui.element("section").classes("sl-panel").props("data-mark=timeline"):
                     heading("往来（所有渠道）")
                     show_timeline(history)

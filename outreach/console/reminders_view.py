@@ -15,7 +15,7 @@ from outreach.console.report import download_csv, download_xlsx
 from outreach.console.tables import plain_table
 from outreach.console.words import STAGE_ZH, STANDING_ZH, TIER_ZH, short_day
 from outreach.plan import Tier
-from outreach.reading import MOST_EXPORTED, Line, Listed, Stage, Standing, Wanted, reminders
+from outreach.reading import MOST_EXPORTED, Line, Listed, Stage, Standing, Wanted, all_reminders, reminders
 from store import audit
 
 _ANY = ""
@@ -111,19 +111,19 @@ class RemindersView:
     async def _export(self, xlsx: bool) -> None:
         wanted = self._wanted()
         async with self._who.acting(Action.SEE_OUTREACH) as (session, staff):
-            found = await reminders(session, self._campaign_id, wanted, limit=MOST_EXPORTED)
+            found = await all_reminders(session, self._campaign_id, wanted)
             await audit.record(
                 session,
                 actor=f"staff:{staff.login}",
                 action="outreach.exported",
                 subject=f"campaign:{self._campaign_id}",
-                detail={"rows": len(found.lines)},
+                detail={"rows": len(found)},
             )
-        table = Table("名单", _HEADINGS, [_cells(line, self._who) for line in found.lines])
-        if found.after is not None:
-            ui.notify(f"太多了，只导出了风险最高的{MOST_EXPORTED:,}条。", type="warning", position="top")
+        table = Table("名单", _HEADINGS, [_cells(line, self._who) for line in found])
+        if len(found) == MOST_EXPORTED:
+            ui.notify(f"最多导出风险最高的{MOST_EXPORTED:,}条。", type="warning", position="top")
         name = f"{self._name}名单{parts().today()}"
-        (download_xlsx if xlsx else download_csv)((table,), name)
+        await (download_xlsx if xlsx else download_csv)((table,), name)
 
 
 def shown_name(line: Line, who: Visitor) -> str:

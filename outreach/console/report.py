@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from nicegui import ui
@@ -13,6 +14,9 @@ from outreach.plan import Channel
 from outreach.progress import Progress, Spread
 from outreach.reading import Standing
 from store.outreach_models import StepState
+
+_MARK = b"\xef\xbb\xbf"
+"""Byte order mark of UTF-8."""
 
 
 def funnel_table(progress: Progress) -> Table:
@@ -52,7 +56,7 @@ def spent_table(progress: Progress) -> Table:
     rows = [
         ("拨打的电话", progress.calls, "次"),
         ("发出的消息", progress.messages, "条"),
-        *_spread("首次接通用时", progress.response, "小时"),
+        *_spread("到有人接听", progress.response, "小时"),
         *_spread("到期到缴清", progress.cycle, "天"),
     ]
     return Table("用量和用时", ("项目", "数值", "单位"), rows)
@@ -87,12 +91,12 @@ def cell_words(cell: Cell) -> str:
     return f"{cell:,}" if isinstance(cell, int | float) else str(cell)
 
 
-def download_csv(shown: Sequence[Table], name: str) -> None:
+async def download_csv(shown: Sequence[Table], name: str) -> None:
     """All tables in one file, one below the other."""
-    mark = b"\xef\xbb\xbf"
-    ui.download(mark + b"\r\n".join(to_csv(each).removeprefix(mark) for each in shown), f"{name}.csv")
+    parts = [await asyncio.to_thread(to_csv, each) for each in shown]
+    ui.download(_MARK + b"\r\n".join(part.removeprefix(_MARK) for part in parts), f"{name}.csv")
 
 
-def download_xlsx(shown: Sequence[Table], name: str) -> None:
+async def download_xlsx(shown: Sequence[Table], name: str) -> None:
     """A workbook with one sheet a table."""
-    ui.download(to_xlsx(*shown), f"{name}.xlsx")
+    ui.download(await asyncio.to_thread(to_xlsx, *shown), f"{name}.xlsx")

@@ -25,7 +25,7 @@ CHANNEL_ZH = {
 STAGE_ZH = {
     Stage.WAITING: "还没提醒到",
     Stage.NOTIFIED: "已提醒",
-    Stage.REACHED: "本人接通",
+    Stage.REACHED: "有人接听",
     Stage.VERIFIED: "核实身份",
     Stage.PROMISED: "承诺缴款",
     Stage.PAID: "已缴清",

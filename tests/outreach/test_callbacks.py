@@ -22,6 +22,7 @@ from store.engine import SessionFactory
 from store.handoff_models import HandoffTicket, Presence, Staff, TicketStatus
 from store.models import Call, CallState, Case, CaseKind, Contact, Taxpayer
 from store.outreach_models import ContactPause
+from store.phones import PhoneError
 from tests.chat.database import CIPHER
 from tests.outreach import loop
 from tests.outreach.makers import make_taxpayer
@@ -195,6 +196,19 @@ async def test_without_a_line_it_is_tried_a_minute_later(desk: Desk) -> None:
     desk.placer.free = True
     await desk.look(case_id, DUE + SOON)
     assert len(desk.placer.placed) == 1
+
+
+async def test_a_number_that_cannot_be_called_is_the_officers(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def place(*_: object) -> None:
+        raise PhoneError("不是电话号码")
+
+    monkeypatch.setattr(desk.placer, "place", place)
+    case_id = await desk.ask()
+    assert await desk.look(case_id) is Looked.HANDED_OVER
+    details = (await desk.case(case_id)).details
+    assert "不能拨打" in details["handed_over"] and details["dialled"] == []
 
 
 async def test_two_misses_and_it_is_the_officers_and_the_taxpayer_hears_of_it(desk: Desk) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -52,12 +53,14 @@ class FakeCarrier:
     before: dict[int, list[BaseException]] = field(default_factory=dict)
     after: dict[int, list[BaseException]] = field(default_factory=dict)
     blind: bool = False
+    heard: Callable[[], object] = lambda: None
 
     async def send(self, outbox_id: int, to: str, body: str) -> SentSms:
         await asyncio.sleep(0)
         if self.before.get(outbox_id):
             raise self.before[outbox_id].pop(0)
         self.sent.append((outbox_id, to, body))
+        self.heard()
         if self.after.get(outbox_id):
             raise self.after[outbox_id].pop(0)
         return SentSms(f"SM{len(self.sent)}")
@@ -433,14 +436,15 @@ async def test_what_lies_in_the_outbox_is_rewritten_with_new_keys(sessions: Sess
 
 async def test_it_runs_until_it_is_told_to_stop(sessions: SessionFactory) -> None:
     carrier, stop = FakeCarrier(), asyncio.Event()
-    running = asyncio.create_task(sender(sessions, carrier, SetClock(OPEN)).run(stop))
     ids = [await queue(sessions), await queue(sessions, "验证码", purpose=CODE_PURPOSE)]
+    both = asyncio.Event()
+    carrier.heard = lambda: both.set() if len(carrier.sent) == 2 else None
+    running = asyncio.create_task(sender(sessions, carrier, SetClock(OPEN)).run(stop))
     async with asyncio.timeout(20):
-        while len(carrier.sent) < 2:
-            await asyncio.sleep(0.02)
+        await both.wait()
         stop.set()
         await running
-    assert sorted(each for each, _, _ in carrier.sent) == ids
+    assert [(await row(sessions, each)).state for each in ids] == ["sent", "sent"]
 
 
 async def test_a_row_that_cannot_be_read_holds_nobody_up(sessions: SessionFactory) -> None:

@@ -16,7 +16,7 @@ from handoff.permissions import Role
 from outreach.console.charts import busiest, funnel_chart, heat_map
 from outreach.console.links import LINK
 from outreach.console.pages import load
-from outreach.console.pause_view import end_of
+from outreach.console.pause_view import end_of, until_words
 from outreach.console.plan_page import LONGEST, as_text, read_text, shipped
 from outreach.console.reminders_view import shown_name
 from outreach.console.report import tables
@@ -36,7 +36,7 @@ MONDAY = date(2026, 11, 23)
 def test_a_strategy_as_text_is_the_same_strategy(path: Path) -> None:
     plan = load_plan(path)
     assert read_text(as_text(plan)) == plan
-    assert "messages_a_day" not in as_text(plan), "what is at its default is not spelt out"
+    assert "connected_a_day" not in as_text(plan), "what is at its default is not spelt out"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_tables_say_what_was_counted_and_can_be_taken_away() -> None:
     assert steps.rows == [("=第一步", 0, 0, 7, 0, 0, 0, 7)]
     assert outcomes.rows == [("电话", "无人接听", 2), ("短信", "进行中", 1)]
     assert closed.rows == [("已缴清", 5), ("已批延期", 1)]
-    assert ("首次接通用时（中位数）", 1.2, "小时") in spent.rows
+    assert ("到有人接听（中位数）", 1.2, "小时") in spent.rows
     assert ("到期到缴清（中位数）", None, "天") in spent.rows
     for table in shown:
         assert all(len(row) == len(table.headings) for row in table.rows)
@@ -172,6 +172,9 @@ def test_names_are_for_those_who_may_see_cases() -> None:
 def test_a_pause_ends_after_its_last_day() -> None:
     assert end_of(None) is None and end_of("") is None
     assert end_of("2026-12-31") == datetime(2026, 12, 31, 16, 0, tzinfo=UTC)
+    assert until_words(end_of("2026-12-31")) == "到 2026-12-31（含当天）"
+    assert until_words(datetime(2026, 12, 31, 2, tzinfo=UTC)) == "到 2026-12-31 10:00"
+    assert until_words(None) == "一直"
     with pytest.raises(ValueError, match="请选一个日期"):
         end_of("31.12.")
 

@@ -20,6 +20,7 @@ from outreach.reading import (
     Stage,
     Standing,
     Wanted,
+    all_reminders,
     campaign,
     counts,
     heads,
@@ -148,6 +149,10 @@ async def test_pages_neither_lose_nor_repeat_a_reminder(sessions: SessionFactory
             scores += [line.score for line in page.lines]
             if (after := page.after) is None:
                 break
+    async with sessions() as session:
+        every = [line.id for line in await all_reminders(session, of, Wanted())]
+        few = [line.id for line in await all_reminders(session, of, Wanted(), most=100)]
+    assert (every, few) == (seen, seen[:100])
     assert len(seen) == len(set(seen)) == 123
     assert scores == sorted(scores, reverse=True)
 

@@ -97,6 +97,12 @@ def test_again_after_the_last_try_means_the_end() -> None:
     assert after("busy", 2, plan=plan) == Finished(reached=False)
 
 
+def test_an_officers_task_that_fails_again_and_again_comes_to_an_end() -> None:
+    """The tries of a call step: four calls, a message, a task."""
+    assert after("failed", 5) == Again(NOW, channels=(Channel.OFFICER,))
+    assert after("failed", 6) == Finished(reached=False)
+
+
 def test_who_was_reached() -> None:
     answered = {"completed", "human", "callback", "opted_out", "not_verified"}
     assert {outcome for outcome in OUTCOMES if reached(outcome)} == answered

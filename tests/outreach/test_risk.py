@@ -65,6 +65,16 @@ def test_a_first_lateness_with_a_large_sum_is_in_the_middle_tier_at_most() -> No
     assert score(owes, RULES).tier is Tier.MIDDLE
 
 
+def test_many_points_without_a_deliberate_sign_are_the_middle_tier_and_it_says_so() -> None:
+    once_more = replace(
+        NEW, unpaid=Decimal("9000000.00"), overdue_before=2, longest_overdue=100, first_time=False
+    )
+    found = score(once_more, RULES)
+    assert (found.points, found.tier) == (65, Tier.MIDDLE)
+    assert found.reasons[-1].words == "没有屡次逾期或屡次失约的情形，不列入高等级"
+    assert score(replace(once_more, overdue_before=3), RULES).tier is Tier.HIGH
+
+
 @given(st.decimals(Decimal("0.01"), Decimal("1e12"), places=2))
 def test_no_amount_alone_makes_the_high_tier(unpaid: Decimal) -> None:
     assert score(replace(NEW, unpaid=unpaid, first_time=False), RULES).tier is not Tier.HIGH

@@ -104,6 +104,16 @@ def test_steps_of_one_lane_that_are_days_apart_do_not_fall_together_after_a_week
     assert steps["overdue_message"].due_at == at("2026-05-26T09:00")
 
 
+def test_two_steps_of_one_day_move_on_together() -> None:
+    """Saturday's step waits for Monday, so both of Sunday's wait for Tuesday."""
+    steps = (step("saturday", 12), step("sunday", 13), step("later", 13, at=time(15)))
+    assert planned(*steps, due="2026-11-16") == {
+        "saturday": at("2026-11-30T09:00"),
+        "sunday": at("2026-12-01T09:00"),
+        "later": at("2026-12-01T09:00"),
+    }
+
+
 def test_catching_up_takes_the_latest_fresh_step_of_each_lane() -> None:
     steps = by_key("2026-10-26", Tier.LOW, now=at("2026-10-30T15:00"))
     assert list(steps) == ["overdue_message", "second_call", "to_officer"]

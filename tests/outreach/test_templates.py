@@ -102,6 +102,7 @@ def test_a_text_message_says_how_to_check_us_and_is_short() -> None:
 
 def test_saying_what_we_never_ask_for_is_no_asking() -> None:
     assert lint(WORDS + "我们不会要您的密码和验证码，也不要转账给任何人。", ABOUT) == []
+    assert lint(WORDS, "这是一个税务提醒，相关税费自己登录查看。") == []
     assert lint(WORDS + "在期限届满前办理就好，税务总局汇总过常见问题。", ABOUT) == []
 
 

@@ -625,6 +625,13 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state in ('new','leased','intent')"),
     )
+    op.create_index(
+        "wechat_unsent_to",
+        "outbox_wechat",
+        ["openid", "kind"],
+        unique=False,
+        postgresql_where=sa.text("state in ('new','leased','intent')"),
+    )
     op.create_table(
         "outreach_event",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -728,6 +735,11 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_outreach_event_attempt_id"), table_name="outreach_event")
     op.drop_index(op.f("ix_outreach_event_reminder_id"), table_name="outreach_event")
     op.drop_table("outreach_event")
+    op.drop_index(
+        "wechat_unsent_to",
+        table_name="outbox_wechat",
+        postgresql_where=sa.text("state in ('new','leased','intent')"),
+    )
     op.drop_index(
         "wechat_unsent",
         table_name="outbox_wechat",

@@ -48,7 +48,7 @@ def heat_map(load: Sequence[Load], today: date, days: int, lane: Lane | None) ->
     return {
         "animation": False,
         "tooltip": {"position": "top"},
-        "grid": {"left": 64, "right": 16, "top": 8, "bottom": 92},
+        "grid": {"left": 64, "right": 16, "top": 8, "bottom": 104},
         "xAxis": {
             "type": "category",
             "data": [short_day(day) for day in columns],
@@ -58,7 +58,7 @@ def heat_map(load: Sequence[Load], today: date, days: int, lane: Lane | None) ->
         "visualMap": {
             "min": 0,
             "max": max(sums.values(), default=1),
-            "calculable": True,
+            "calculable": False,
             "orient": "horizontal",
             "left": "center",
             "bottom": 0,

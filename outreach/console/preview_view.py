@@ -15,6 +15,11 @@ _DAYS = 8
 
 def show_preview(found: Preview) -> None:
     """Draw it where the page is being built."""
+    with ui.element("div").classes("w-full"):
+        _show(found)
+
+
+def _show(found: Preview) -> None:
     heading("会提醒到谁")
     if not found.reminders:
         ui.label("按这个方案，今天没有要提醒的人。").classes("sl-empty").props("data-mark=preview-none")

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from outreach.hours import is_contact_day
 from outreach.plan import Limits, Span
-from outreach.simulation.chance import SECOND
+from outreach.simulation.agenda import DAY, SECOND
 from outreach.simulation.trace import BY_A_PERSON, CALLED_BACK, CHANNELS, OUTCOMES
-from outreach.simulation.world import DAY, World
+from outreach.simulation.world import World
 
 Numbers = npt.NDArray[np.int64]
 _WEEK = 7 * DAY
@@ -64,7 +64,7 @@ def broken_rules(world: World, bots: int) -> Broken:
     text = np.isin(channel, [CHANNELS.index("wechat"), CHANNELS.index("sms")])
     message = text | (channel == CHANNELS.index("inbox"))
     counted = text & (outcome == OUTCOMES.index("delivered"))
-    known = world.known_at[who]
+    known = world.standing.known_at[who]
     picked_up = call & (answered >= 0)
     return Broken(
         tries_a_day=_beyond_a_day(who[planned], began[planned], limits.tries_a_day),
@@ -113,7 +113,7 @@ def _beyond_a_week(who: Numbers, at: Numbers, most: int) -> int:
 def _outside(world: World, limits: Limits, who: Numbers, at: Numbers, *, calls: bool) -> int:
     worked = np.array(
         [
-            not limits.workdays_only or is_contact_day(world.start + timedelta(days=day))
+            not limits.workdays_only or is_contact_day(world.agenda.start + timedelta(days=day))
             for day in range(world.days)
         ]
     )

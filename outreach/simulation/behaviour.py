@@ -155,7 +155,6 @@ class Cash(_Sourced):
     applies_after_message: Share
     decided_after_workdays: int = Field(ge=1)
     approved: Share
-    months: int = Field(ge=1, le=3)
 
 
 class Promises(_Sourced):

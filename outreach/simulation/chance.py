@@ -10,12 +10,11 @@ from math import exp
 from typing import Protocol
 
 from outreach.plan import Channel
+from outreach.simulation.agenda import SECOND
 from outreach.simulation.behaviour import Behaviour
 from outreach.simulation.draws import For, draw, normal
 from outreach.simulation.population import FAX, INVALID, WRONG, Population
 
-SECOND = 1_000_000
-"""Microseconds, in which the simulation counts."""
 _HOURS = range(24)
 
 

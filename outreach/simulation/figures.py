@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from outreach.plan import Tier
+from outreach.simulation.agenda import DAY, HOUR, SECOND
 from outreach.simulation.audit import Broken, broken_rules, busiest
-from outreach.simulation.chance import SECOND
 from outreach.simulation.trace import BY_A_PERSON, CHANNELS, OUTCOMES
-from outreach.simulation.world import DAY, HOUR, World
+from outreach.simulation.world import World
 from tax.calendar import add_workdays
 from tax.money import ZERO, to_fen
 from tax.rates import rate_spans
@@ -46,7 +46,7 @@ class Figures:
     ``coming_due``: whose deadline lay ahead; ``paid_by_deadline`` is a part of them. ``paid_in_cycle``: by the tenth
     workday after the deadline. ``days_late``: median and ninth decile of the days from the deadline to the payment, of
     those who paid after it. ``late_fee``: accrued by all until they paid or the last day. ``contacts``: calls tried and
-    messages sent, to those reminded.
+    messages that arrived, of those reminded.
     """
 
     name: str
@@ -98,9 +98,10 @@ def figures_of(name: str, world: World, bots: int) -> Figures:
     call = channel == CHANNELS.index("call")
     message = np.isin(channel, [CHANNELS.index(each) for each in ("inbox", "wechat", "sms")])
     talked = call & (answered >= 0)
-    contacts = np.bincount(who[call | message], minlength=len(world.people))[world.enrolled]
-    due_end = np.array([(due - world.start).days + 1 for due in world.people.due]) * DAY
-    paid_at = world.paid_at
+    arrived = message & (outcome == OUTCOMES.index("delivered"))
+    contacts = np.bincount(who[call | arrived], minlength=len(world.people))[world.standing.enrolled]
+    due_end = np.array([(due - world.agenda.start).days + 1 for due in world.people.due]) * DAY
+    paid_at = world.standing.paid_at
     paid = paid_at >= 0
     days = world.days
     tiers = np.array([tier.value for tier in world.tiers])
@@ -116,7 +117,7 @@ def figures_of(name: str, world: World, bots: int) -> Figures:
         paid_in_cycle=int((paid & (paid_at < _cycle_end(world))).sum()),
         days_late=_quantiles(days_late),
         late_fee=_late_fees(world),
-        deferred=int(world.deferred.sum()),
+        deferred=int(world.standing.deferred.sum()),
         calls=int(call.sum()),
         connected=int((call & np.isin(outcome, [OUTCOMES.index(each) for each in BY_A_PERSON])).sum()),
         call_minutes=round(int((ended - answered)[talked].sum()) / (60 * SECOND)),
@@ -124,8 +125,8 @@ def figures_of(name: str, world: World, bots: int) -> Figures:
         officer_tasks=int((channel == CHANNELS.index("officer")).sum()),
         contacts_mean=round(float(contacts.mean()), 2) if len(contacts) else 0.0,
         contacts_most=int(contacts.max()) if len(contacts) else 0,
-        complaints=len(world.complaints),
-        opt_outs=int(world.opted_out.sum()),
+        complaints=len(world.standing.complaints),
+        opt_outs=int(world.standing.opted_out.sum()),
         peak_lines=busiest(began[call], ended[call]),
         calls_by_hour=_by_hour(began[call], days),
         messages_by_hour=_by_hour(began[message], days),
@@ -142,23 +143,23 @@ def figures_of(name: str, world: World, bots: int) -> Figures:
 
 def _funnel(world: World, among: npt.NDArray[np.bool_]) -> Funnel:
     def count(flags: npt.NDArray[np.bool_]) -> int:
-        return int((flags & among & world.enrolled).sum())
+        return int((flags & among & world.standing.enrolled).sum())
 
     return Funnel(
-        reminded=count(world.enrolled),
-        notified=count(world.notified),
-        reached=count(world.reached),
-        verified=count(world.verified),
-        promised=count(world.promised),
-        kept=count(world.kept),
-        paid=count(world.paid_at >= 0),
+        reminded=count(world.standing.enrolled),
+        notified=count(world.standing.notified),
+        reached=count(world.standing.reached),
+        verified=count(world.standing.verified),
+        promised=count(world.standing.promised),
+        kept=count(world.standing.kept),
+        paid=count(world.standing.paid_at >= 0),
     )
 
 
 def _cycle_end(world: World) -> npt.NDArray[np.int64]:
     """Midnight after the tenth workday from each deadline."""
     ends = {
-        due: ((add_workdays(due, CYCLE_WORKDAYS).date - world.start).days + 1) * DAY
+        due: ((add_workdays(due, CYCLE_WORKDAYS).date - world.agenda.start).days + 1) * DAY
         for due in set(world.people.due)
     }
     return np.array([ends[due] for due in world.people.due], dtype=np.int64)
@@ -166,16 +167,16 @@ def _cycle_end(world: World) -> npt.NDArray[np.int64]:
 
 def _late_fees(world: World) -> Decimal:
     """By the rule of ``tax.late_fee``, to the fen for each; an approved deferral bears none."""
-    last = world.start + (world.days - 1) * _ONE_DAY
+    last = world.agenda.start + (world.days - 1) * _ONE_DAY
     total = ZERO
     for fen, due, at, deferred in zip(
         world.people.unpaid.tolist(),
         world.people.due,
-        world.paid_at.tolist(),
-        world.deferred.tolist(),
+        world.standing.paid_at.tolist(),
+        world.standing.deferred.tolist(),
         strict=True,
     ):
-        until = world.start + timedelta(days=at // DAY) if at >= 0 else last
+        until = world.agenda.start + timedelta(days=at // DAY) if at >= 0 else last
         if until > due and not deferred:
             tax = Decimal(fen).scaleb(-2)
             total += sum(
@@ -196,5 +197,5 @@ def _by_hour(at: npt.NDArray[np.int64], days: int) -> tuple[tuple[int, ...], ...
 
 
 def _by_day(world: World, days: int) -> tuple[int, ...]:
-    at = np.array([at for at, _ in world.complaints], dtype=np.int64)
+    at = np.array([at for at, _ in world.standing.complaints], dtype=np.int64)
     return tuple(np.bincount(at // DAY, minlength=days)[:days].tolist())

@@ -112,7 +112,9 @@ async def test_a_payment_that_a_case_found_closes_it(sessions: SessionFactory) -
     case = await remind(sessions)
     async with sessions() as session, session.begin():
         bill = await lock_bill(session, case.bill.id, case.bill.taxpayer_id)
-        await add_payment(session, bill, FoundPayment("PZ001", "办税服务厅", "tax", TODAY, "1000.00"), TODAY)
+        await add_payment(
+            session, bill, FoundPayment("PZ001", TODAY, Decimal("1000.00"), "办税服务厅"), TODAY
+        )
     assert await case.closed() == "paid"
 
 

@@ -5,7 +5,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outreach.clock import SHANGHAI
@@ -177,6 +177,7 @@ LIMITS = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from([CALL, MESSAGE, VISIT]),
     st.sampled_from([(), MESSAGES, (Channel.OFFICER,)]),
@@ -220,6 +221,7 @@ def test_it_never_goes_where_it_must_not(
         assert hours.open_at(found.at, facts.region)
 
 
+@settings(deadline=None)
 @given(ANY_FACTS, AGO, LIMITS, INSTANTS)
 def test_what_was_put_off_is_settled_when_it_is_looked_at_again(
     facts: Facts, tried: list[timedelta], limits: Limits, now: datetime

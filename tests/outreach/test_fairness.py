@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 import pytest_asyncio
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
@@ -134,6 +134,7 @@ ANY = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(ANY, max_size=12))
 def test_every_reminder_is_in_one_group_of_each_dimension(counted: list[Counted]) -> None:
     report = compare(counted)
@@ -151,6 +152,7 @@ def test_every_reminder_is_in_one_group_of_each_dimension(counted: list[Counted]
     assert to_csv(tables(report)[0])
 
 
+@settings(deadline=None)
 @given(st.lists(ANY, max_size=8))
 def test_groups_that_are_treated_alike_show_no_gap(counted: list[Counted]) -> None:
     alike = [

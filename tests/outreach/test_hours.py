@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outreach.clock import SHANGHAI
@@ -108,6 +108,7 @@ def test_back_to_the_last_day_of_contact(asked: str, brought_to: str) -> None:
     assert ContactHours.of(LIMITS, Lane.CALL).back_to_open(at(asked), "成都市") == at(brought_to)
 
 
+@settings(deadline=None)
 @given(INSTANTS, st.sampled_from(Lane), st.sampled_from(["成都市", "新疆伊犁州", "新疆喀什地区", ""]))
 def test_the_next_opening_is_open_and_nothing_before_it_is(when: datetime, lane: Lane, region: str) -> None:
     hours = ContactHours.of(LIMITS, lane)

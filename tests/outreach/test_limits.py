@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outreach.clock import SHANGHAI
@@ -84,6 +84,7 @@ def test_messages_have_a_limit_of_their_own() -> None:
 GAPS = st.lists(st.tuples(st.integers(0, 60 * 24 * 3), st.booleans()), min_size=1, max_size=40)
 
 
+@settings(deadline=None)
 @given(LIMITS, GAPS)
 def test_a_greedy_caller_never_exceeds_the_limits(limits: Limits, wishes: list[tuple[int, bool]]) -> None:
     """Somebody calls at once whenever it is allowed, and is answered now and then."""
@@ -107,6 +108,7 @@ def test_a_greedy_caller_never_exceeds_the_limits(limits: Limits, wishes: list[t
         assert sum(each - WEEK < other <= each for other in tries) <= limits.tries_a_week
 
 
+@settings(deadline=None)
 @given(
     LIMITS, st.lists(st.integers(0, 60 * 24 * 9), max_size=12), st.lists(st.integers(0, 60 * 24), max_size=3)
 )
@@ -123,6 +125,7 @@ def test_the_earliest_instant_is_allowed_and_not_a_minute_later_than_needed(
         assert call_limits_met(history, limits, earliest - timedelta(microseconds=1))
 
 
+@settings(deadline=None)
 @given(LIMITS, st.lists(st.integers(0, 60 * 24 * 2), min_size=1, max_size=30))
 def test_a_greedy_writer_never_exceeds_the_limits(limits: Limits, gaps: list[int]) -> None:
     now, history = START, History()

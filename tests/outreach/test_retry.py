@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outreach.clock import SHANGHAI
@@ -124,6 +124,7 @@ RETRIES = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(
     RETRIES,
     st.sampled_from([CALL, MESSAGE, VISIT]),

@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outreach.plan import Tier
@@ -75,11 +75,13 @@ def test_many_points_without_a_deliberate_sign_are_the_middle_tier_and_it_says_s
     assert score(replace(once_more, overdue_before=3), RULES).tier is Tier.HIGH
 
 
+@settings(deadline=None)
 @given(st.decimals(Decimal("0.01"), Decimal("1e12"), places=2))
 def test_no_amount_alone_makes_the_high_tier(unpaid: Decimal) -> None:
     assert score(replace(NEW, unpaid=unpaid, first_time=False), RULES).tier is not Tier.HIGH
 
 
+@settings(deadline=None)
 @given(ANY)
 def test_the_high_tier_needs_repeated_lateness_or_broken_promises(indicators: Indicators) -> None:
     found = score(indicators, RULES)
@@ -91,6 +93,7 @@ def test_the_high_tier_needs_repeated_lateness_or_broken_promises(indicators: In
     assert (found.tier is Tier.LOW) == (found.points < RULES.middle)
 
 
+@settings(deadline=None)
 @given(ANY)
 def test_more_lateness_never_lowers_the_score_and_good_signs_never_raise_it(indicators: Indicators) -> None:
     points = score(indicators, RULES).points

@@ -4,7 +4,7 @@ from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outreach.clock import SHANGHAI
@@ -155,6 +155,7 @@ STEPS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(
     STEPS,
     st.dates(date(2026, 1, 5), date(2027, 6, 30)),

@@ -24,15 +24,16 @@ from typer.testing import CliRunner
 from gateway.cli.main import app
 from outreach.plan import CAMPAIGNS, Limits, Plan, Tier, load_plan, read_plan
 from outreach.risk import load_rules
+from outreach.simulation.agenda import DAY, HOUR, SECOND
 from outreach.simulation.audit import Broken, beyond, broken_rules, busiest
 from outreach.simulation.behaviour import DEFAULT, Behaviour, load_behaviour
-from outreach.simulation.chance import SECOND, Modelled
+from outreach.simulation.chance import Modelled
 from outreach.simulation.draws import For, draw, draws, people_seeds
 from outreach.simulation.figures import Figures, figures_of
 from outreach.simulation.page import page
 from outreach.simulation.population import Population, deadline_of, in_audience, populate
 from outreach.simulation.run import FIRST_DAY, Compared, Setting, simulate
-from outreach.simulation.world import DAY, HOUR, World
+from outreach.simulation.world import World
 from outreach.templates import starting_templates
 from tax.late_fee import LateFeeQuery, Payment, compute
 
@@ -148,7 +149,7 @@ def test_no_rule_is_broken(name: str, seed: int) -> None:
 def test_nobody_is_contacted_after_paying() -> None:
     at_once = behaving(payment={"known_after_minutes": 0})
     world = played(plan_named("firm"), behaviour=at_once)
-    paid = world.paid_at
+    paid = world.standing.paid_at
     contacts = [
         (who, began)
         for who, step, began in zip(world.trace.who, world.trace.step, world.trace.began, strict=True)
@@ -169,7 +170,7 @@ def test_who_has_opted_out_is_left_alone() -> None:
         who = trace.who[row]
         if who in left_at and trace.began[row] > left_at[who]:
             after.append(who)
-        if world.opted_out[who] and trace.outcome[row] == 3:
+        if world.standing.opted_out[who] and trace.outcome[row] == 3:
             left_at[who] = trace.ended[row]
     assert len(left_at) > 20
     assert after == []
@@ -261,10 +262,10 @@ def test_the_late_fee_is_that_of_the_law() -> None:
     last = FIRST_DAY + timedelta(days=DAYS - 1)
     total = Decimal(0)
     for who, due in enumerate(world.people.due):
-        if world.deferred[who]:
+        if world.standing.deferred[who]:
             continue
         principal = Decimal(int(world.people.unpaid[who])).scaleb(-2)
-        paid = world.paid_at[who]
+        paid = world.standing.paid_at[who]
         payments = (Payment(FIRST_DAY + timedelta(days=int(paid // DAY)), principal),) if paid >= 0 else ()
         total += compute(
             LateFeeQuery(principal=principal, due=due, nominal=None, on=last, payments=payments)
@@ -293,7 +294,7 @@ def test_the_audit_sees_what_is_wrong() -> None:
     for hour in (0, 1, 2):
         world.trace.add(5, 0, 1, "sms", monday + hour * HOUR, 0, "delivered")
         world.trace.add(6, 0, 1, "sms", monday + hour * HOUR, 0, "failed")
-    world.known_at[7] = monday
+    world.standing.known_at[7] = monday
     world.trace.add(7, 0, 1, "inbox", monday + 1, 0, "delivered")
     found = broken_rules(world, 1)
     assert found == Broken(
@@ -361,8 +362,8 @@ def test_the_audience_of_a_plan_is_kept_to() -> None:
     people = world.people
     inside = in_audience(people, load_behaviour(), read_plan(plan).audience)
     assert 0 < inside.sum() < len(people)
-    assert not (world.enrolled & ~inside).any()
-    assert world.enrolled.any()
+    assert not (world.standing.enrolled & ~inside).any()
+    assert world.standing.enrolled.any()
     assert {people.region[who] for who in set(world.trace.who)} == {"成都市"}
 
 

@@ -423,6 +423,28 @@ async def test_afterwards_it_has_failed_and_is_not_sent_again(house: House) -> N
     assert await house.ended(attempt) == ("ended", "failed")
 
 
+async def test_a_refusal_in_between_does_not_make_the_doubt_go_away(house: House) -> None:
+    _, attempt = await house.attempt()
+    house.carrier.raises = [SmsUnsure()]
+    await house.sender.step()
+    house.later(LEASE)
+    house.carrier.raises = [SmsRefused("太忙", for_good=False)]
+    await house.sender.step()
+    house.later(SENT_ONCE_FOR)
+    await house.sender.step()
+    assert house.carrier.asked == 2
+    assert await house.ended(attempt) == ("ended", "failed")
+
+
+async def test_words_wait_for_no_reminder_that_is_held_back(house: House) -> None:
+    talk, _ = await house.attempt()
+    house.carrier.raises = [SmsRefused("太忙", for_good=False)]
+    await house.sender.step()
+    await house.say(talk, "您好", "agent")
+    await house.sender.step()
+    assert house.carrier.texts == [(talk.openid, "您好")]
+
+
 async def test_the_red_button_holds_reminders_but_no_answers(house: House) -> None:
     talk, _ = await house.attempt()
     await house.say(talk, "您好", "agent")

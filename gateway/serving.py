@@ -272,7 +272,7 @@ class _Product:
             "--callback-origin", local_url(settings),
             "--port", str(settings.standin_port),
             "--cast", str(people),
-            "--usual", str(ROOT / "telephony" / "standin" / "usual.yml"),
+            "--usual", str(ROOT / "telephony" / "standin" / "usual"),
             "--cache", str(SPEECH / "standin"),
             "--calls-per-second", "20",
         )  # fmt: skip

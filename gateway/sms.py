@@ -11,7 +11,7 @@ from gateway.calls.standin import runs_here
 from gateway.parts import Parts
 from gateway.routes.sms import SmsHooks
 from gateway.settings import Settings
-from outreach.ports import SentSms, SmsCarrier, SmsRefused, SmsUnsure
+from outreach.ports import SentSms, SmsRefused, SmsUnsure
 from telephony.carriers.base import CarrierError, CarrierUnsure
 from telephony.carriers.signature import SignatureCheck
 from telephony.carriers.twilio_sms import SmsError, TwilioSms
@@ -30,8 +30,8 @@ class _Account:
     api_base: str | None = None
 
 
-class _Adapted:
-    """A telephony carrier as outreach knows one."""
+class TwilioTexts:
+    """Implements ``outreach.ports.SmsCarrier`` over Twilio's API."""
 
     def __init__(self, carrier: TwilioSms) -> None:
         self._carrier = carrier
@@ -54,13 +54,17 @@ class _Adapted:
             raise SmsUnsure from error
         return None if found is None else SentSms(found)
 
+    async def aclose(self) -> None:
+        """Close its connections."""
+        await self._carrier.aclose()
 
-def sms_carrier(settings: Settings) -> SmsCarrier | None:
+
+def sms_carrier(settings: Settings) -> TwilioTexts | None:
     """Who sends texts; ``None``: they are shown on the demonstration's page only. Connects on first use."""
     account = _account(settings)
     if account is None:
         return None
-    return _Adapted(
+    return TwilioTexts(
         TwilioSms(
             account.sid,
             account.token,

@@ -105,9 +105,10 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             sessions, cipher, outbound.carrier, Clock(settings.today).now, call_limits(settings)
         )
     worker = Worker(sessions, cipher, clock, dialler, name, live=live)
+    sms = sms_carrier(settings)
     parts: list[Awaitable[None]] = [
         worker.run(stop),
-        SmsSender(sessions, cipher, clock, sms_carrier(settings)).run(stop),
+        SmsSender(sessions, cipher, clock, sms).run(stop),
         run_jobs(build_jobs(url, duties(sessions, cipher, clock, worker)), stop, name),
     ]
     wechat = wechat_carrier(settings)
@@ -125,8 +126,9 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         await asyncio.gather(*parts)
     finally:
         await live.close()
-        if outbound is not None:
-            await outbound.carrier.aclose()
+        for carrier in (outbound.carrier if outbound is not None else None, sms, wechat):
+            if carrier is not None:
+                await carrier.aclose()
         await engine.dispose()
 
 

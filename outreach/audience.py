@@ -104,7 +104,7 @@ async def preview(
         parameters(audience, today, now, campaign_id),
         execution_options={"yield_per": BATCH},
     )
-    async for rows in found.partitions():
+    async for rows in found.partitions(BATCH):
         called = [row for row in rows if row.left_out is None]
         tally.left_out.update(LeftOut(row.left_out) for row in rows if row.left_out is not None)
         indicators = await indicators_of(

@@ -17,7 +17,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from outreach.enrol import alarm_enrolment
 from outreach.plan import CAMPAIGNS, Plan, load_plan, read_plan
 from outreach.switches import hold_back
-from outreach.switches import hold_back
 from store import audit
 from store.outreach_models import Campaign, CampaignStatus, Reminder, Template
 

@@ -12,7 +12,7 @@ import asyncio
 import json
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, cast
@@ -21,6 +21,7 @@ import psycopg
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from outreach.alarms import set_alarm
 from outreach.audience import LeftOut, groups, parameters, uncalled
 from outreach.clock import SHANGHAI
 from outreach.indicators import Subject, indicators_of
@@ -128,7 +129,7 @@ class _Intake:
             found = await reading.stream_scalars(
                 uncalled(self._plan.audience), self._parameters, execution_options={"yield_per": BATCH}
             )
-            async for taxpayers in found.partitions():
+            async for taxpayers in found.partitions(BATCH):
                 busy += await self.batches(taxpayers)
         return busy
 
@@ -147,7 +148,7 @@ class _Intake:
                 update(Campaign).where(Campaign.id == self._campaign_id).values(enrolled_at=self._now)
             )
             if busy:
-                await alarm_enrolment(session, self._campaign_id, delay=_AGAIN)
+                await alarm_enrolment(session, self._campaign_id, _AGAIN)
             if self._counts["reminders"] or self._counts["reopened"]:
                 await audit.record(
                     session,
@@ -304,10 +305,10 @@ class _Intake:
 
 
 async def alarm_enrolment(
-    session: AsyncSession, campaign_id: uuid.UUID, delay: timedelta | None = None
+    session: AsyncSession, campaign_id: uuid.UUID, wait: timedelta = timedelta()
 ) -> None:
-    """Have the audience looked through once this transaction is committed, or ``delay`` later."""
-    await session.execute(_ALARM, {"campaign": campaign_id, "delay": delay})
+    """Have the audience looked through ``wait`` after this transaction is committed."""
+    await set_alarm(session, "outreach.enrol", f"enrol:{campaign_id}", {"campaign_id": campaign_id}, wait)
 
 
 async def _driver(session: AsyncSession) -> psycopg.AsyncConnection[Any]:
@@ -319,10 +320,6 @@ def _reasons(scored: Scored) -> str:
     return json.dumps([asdict(reason) for reason in scored.reasons], ensure_ascii=False)
 
 
-def _columns(names: Iterable[str]) -> str:
-    return ", ".join(names)
-
-
 _STEP_TYPES = (
     "uuid", "uuid", "uuid", "uuid", "varchar", "varchar", "int2",
     "timestamptz", "timestamptz", "timestamptz", "timestamptz",
@@ -331,11 +328,13 @@ _STEP_COLUMNS = (
     "id", "reminder_id", "campaign_id", "taxpayer_id", "key", "lane", "priority",
     "due_at", "next_at", "stale_at", "created_at",
 )  # fmt: skip
-_COPY_STEPS = f"copy outreach_step ({_columns(_STEP_COLUMNS)}) from stdin"
+_STEP = ", ".join(_STEP_COLUMNS)
+_STEP_VALUES = ", ".join(f":{name}" for name in _STEP_COLUMNS)
+_COPY_STEPS = f"copy outreach_step ({_STEP}) from stdin"
 _COPY_BILLS = "copy outreach_reminder_bill (reminder_id, bill_id) from stdin"
 _PUT_STEP = text(
     f"""
-insert into outreach_step ({_columns(_STEP_COLUMNS)}) values ({_columns(f":{name}" for name in _STEP_COLUMNS)})
+insert into outreach_step ({_STEP}) values ({_STEP_VALUES})
 on conflict (reminder_id, key) do update
    set state = 'planned', due_at = excluded.due_at, next_at = excluded.next_at, stale_at = excluded.stale_at,
        lane = excluded.lane, priority = excluded.priority, tries = 0, wanted = null, ended_at = null
@@ -372,9 +371,4 @@ with again as (
   returning id
 )
 insert into outreach_event (reminder_id, kind) select id, 'reopened' from again
-""")
-_ALARM = text("""
-select outreach_alarm('outreach.enrol', 'enrol:' || cast(:campaign as uuid),
-                      jsonb_build_object('campaign_id', cast(:campaign as uuid)),
-                      clock_timestamp() + cast(:delay as interval))
 """)

@@ -137,7 +137,7 @@ class CallLane:
                 return None
             numbers = await numbers_of(session, held.taxpayer_id, held.step_id, now)
             number = choose(numbers, other=held.wanted == ledger.OTHER_NUMBER)
-            if not await _may_go(session, held, number, now):
+            if await _go(session, held, number, now) is None:
                 return None
             if number is None:
                 raise LookupError(f"step {held.step_id} has no number to call")
@@ -154,9 +154,8 @@ class CallLane:
         """Decide again, with nobody else able to contact them meanwhile, and write the call down; ``None``: it is not to be."""
         async with self._store.begin() as session:
             await go_ahead(session)
-            await session.execute(
-                _HOLD_BOTH, {"taxpayer": _key(slot.taxpayer_id.bytes), "phone": _key(slot.phone_hash)}
-            )
+            about = {"taxpayer": _key(slot.taxpayer_id.bytes), "phone": _key(slot.phone_hash)}
+            await session.execute(_HOLD_BOTH, about)
             held = await ledger.hold_leased(session, lease)
             if held is None:
                 return None
@@ -170,13 +169,15 @@ class CallLane:
                 # Somebody has just said that this one is wrong, or not to be called.
                 await ledger.put_back(session, held)
                 return None
-            if not await _may_go(session, held, number, now):
+            go = await _go(session, held, number, now)
+            if go is None:
                 return None
             try:
                 phone = canonical(self._cipher.decrypt(number.phone_enc, PHONE))
             except PhoneError:
                 await _end(session, held, "invalid_number", now)
                 return None
+            await ledger.note_go(session, held, go.reasons)
             await ledger.note(session, held, "dialled", now, {})
             call_id = await self._meant(session, held.taxpayer_id, phone, REMINDER, now)
             await session.execute(
@@ -194,15 +195,15 @@ class CallLane:
         purpose: str,
         now: datetime,
     ) -> uuid.UUID:
-        call = await calls.plan(
+        call = await calls.plan_intended(
             session,
             self._cipher,
             phone=phone,
             purpose=purpose,
             carrier=self._dialler.name,
             taxpayer_id=taxpayer_id,
+            now=now,
         )
-        await calls.write_intent(session, call.id, now)
         return call.id
 
     async def _dial(self, call_id: uuid.UUID, at: float) -> None:
@@ -245,15 +246,16 @@ class MessageLane:
             if held.over or held.held_back:
                 await ledger.put_back(session, held)
                 return
-            channels = await _may_go(session, held, None, now)
-            if not channels:
+            go = await _go(session, held, None, now)
+            if go is None:
                 return
+            await ledger.note_go(session, held, go.reasons)
             await session.execute(
                 update(Attempt)
                 .where(Attempt.id == held.attempt_id)
-                .values(state=AttemptState.INTENT, intent_at=now, channel=channels[0].value)
+                .values(state=AttemptState.INTENT, intent_at=now, channel=go.channels[0].value)
             )
-            channel, receipt = await self._deliver(session, held, channels, now)
+            channel, receipt = await self._deliver(session, held, go.channels, now)
             await session.execute(
                 update(Attempt).where(Attempt.id == held.attempt_id).values(channel=channel.value)
             )
@@ -294,10 +296,8 @@ async def give_back(store: Store, lease: Lease, *, broken: bool = False) -> None
             )
 
 
-async def _may_go(
-    session: AsyncSession, held: Held, number: Number | None, now: datetime
-) -> tuple[Channel, ...]:
-    """The channels by which the step is carried out now; empty when it is not, which is noted with its reasons."""
+async def _go(session: AsyncSession, held: Held, number: Number | None, now: datetime) -> Go | None:
+    """How the step is carried out now; ``None`` when it is not, and that stands in the ledger with its reasons."""
     facts = await facts_about(session, held.reminder_id, now)
     history = await history_of(session, held.taxpayer_id, number.phone_hash if number else None, now)
     verdict = decide(
@@ -307,17 +307,11 @@ async def _may_go(
         case Later(at, reasons):
             # Never at once again: what decides is as it was.
             await ledger.put_off(session, held, max(at, now + _SOON), now, reasons)
-            return ()
         case Skip(reasons):
             await ledger.skip(session, held, now, reasons)
-            return ()
-        case Go(channels, reasons):
-            await session.execute(
-                update(Step)
-                .where(Step.id == held.step_id)
-                .values(reasons={"verdict": "go", "reasons": list(reasons)})
-            )
-            return channels
+        case Go():
+            return verdict
+    return None
 
 
 async def _end(session: AsyncSession, held: Held, outcome: str, now: datetime) -> None:

@@ -205,6 +205,15 @@ async def skip(session: AsyncSession, held: Held, now: datetime, reasons: Sequen
     await close_if_finished(session, held, now)
 
 
+async def note_go(session: AsyncSession, held: Held, reasons: Sequence[str]) -> None:
+    """Keep with the step why it is carried out."""
+    await session.execute(
+        update(Step)
+        .where(Step.id == held.step_id)
+        .values(reasons={"verdict": "go", "reasons": list(reasons)})
+    )
+
+
 async def close_if_finished(session: AsyncSession, held: Held, now: datetime) -> None:
     """Close the reminder when no step of it is left."""
     left = exists().where(

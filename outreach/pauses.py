@@ -10,7 +10,6 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from outreach.switches import hold_back
-from outreach.switches import hold_back
 from store import audit
 from store.models import Contact, Taxpayer
 from store.outreach_models import ContactPause
@@ -53,7 +52,6 @@ async def pause_contact(
     """
     if (taxpayer_id is None) == (phone_hash is None):
         raise ValueError("either a taxpayer or a number is paused")
-    await hold_back(session)
     plain = reason.strip()
     if not 0 < len(plain) <= LONGEST_REASON:
         raise PauseError(f"请写明暂停的原因，最多{LONGEST_REASON}个字。")

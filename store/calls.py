@@ -44,6 +44,53 @@ async def plan(
     Raises:
         PhoneError: ``phone`` is no number that can be called.
     """
+    call = await _new(
+        session, cipher, phone, purpose, carrier, taxpayer_id, conversation_id, pack=pack, voice=voice
+    )
+    await _record(session, "bot", "planned", call.id, carrier=carrier, purpose=purpose)
+    return call
+
+
+async def plan_intended(
+    session: AsyncSession,
+    cipher: FieldCipher,
+    *,
+    phone: str,
+    purpose: str,
+    carrier: str,
+    taxpayer_id: uuid.UUID,
+    now: datetime,
+) -> Call:
+    """A call to dial as soon as the transaction is committed: :func:`plan` and :func:`write_intent` at once.
+
+    Raises:
+        PhoneError: ``phone`` is no number that can be called.
+    """
+    call = await _new(session, cipher, phone, purpose, carrier, taxpayer_id)
+    call.state, call.intent_at = CallState.INTENT, now
+    subject = f"call:{call.id}"
+    await audit.record_all(
+        session,
+        [
+            audit.Entry("bot", "call.planned", subject, {"carrier": carrier, "purpose": purpose}),
+            audit.Entry("bot", "call.dialled", subject, {}),
+        ],
+    )
+    return call
+
+
+async def _new(
+    session: AsyncSession,
+    cipher: FieldCipher,
+    phone: str,
+    purpose: str,
+    carrier: str,
+    taxpayer_id: uuid.UUID | None,
+    conversation_id: uuid.UUID | None = None,
+    *,
+    pack: str | None = None,
+    voice: str | None = None,
+) -> Call:
     number = canonical(phone)
     call_id = uuid.uuid4()
     if conversation_id is None:
@@ -65,7 +112,6 @@ async def plan(
         voice=voice,
     )
     session.add(call)
-    await _record(session, "bot", "planned", call_id, carrier=carrier, purpose=purpose)
     return call
 
 

@@ -5,17 +5,27 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from datetime import date
+from itertools import cycle
 from pathlib import Path
 
 from store.demo import everybody
 from store.identity import CALL_DIGITS
+from store.personas import PERSONAS
 from store.phones import e164
 from tax.identifiers import last_digits
 from telephony.standin.cast import Member
 
+_CROWD = (
+    "pays", "no_answer", "pays", "short_of_cash", "pays", "busy", "pays", "pays", "voicemail", "pays",
+    "no_answer", "pays", "family", "pays", "hangs_up", "pays", "short_of_cash", "no_answer", "pays", "rejects",
+)  # fmt: skip
+"""How those without a story of their own pick up, in turn: about three of four do."""
+
 
 def cast(today: date) -> tuple[Member, ...]:
     """Everybody the demonstration adds on this day."""
+    crowd = cycle(_CROWD)
+    stories = {persona.key for persona in PERSONAS}
     return tuple(
         Member(
             persona.key,
@@ -27,6 +37,7 @@ def cast(today: date) -> tuple[Member, ...]:
                 "contact": persona.contact,
                 "name": persona.name,
             },
+            None if persona.key in stories else next(crowd),
         )
         for persona in everybody(today)
     )

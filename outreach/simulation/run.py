@@ -53,7 +53,7 @@ def simulate(
 ) -> Compared:
     """Each plan (its name, itself) over the same people. ``told`` hears the name of what is being played.
 
-    The same arguments give the same figures, in any process. About 20 seconds and 300 MB for each plan at 100,000 people
+    The same arguments give the same figures, in any process. About a minute and 250 MB for each plan at 100,000 people
     and 30 days, on one core.
     """
     people = populate(behaviour, setting.people, setting.start, setting.seed)

@@ -16,15 +16,16 @@ from telephony.standin.app import create_app
 from telephony.standin.exchange import Exchange, Rules
 from telephony.standin.faults import FaultError, Faults, parse
 from telephony.standin.instructions import Setting
-from telephony.standin.loader import load_text
-from telephony.standin.script import FillError
+from telephony.standin.loader import load_folder
+from telephony.standin.script import FillError, Script
 from telephony.standin.signing import Signer
 from telephony.standin.speech import Studio
 from telephony.standin.yaml_reader import ScriptError
 from telephony.voice.speaker import open_speaker
 from telephony.voice.voices import BY_NAME
 
-_USUAL = Path(__file__).with_name("usual.yml")
+_USUAL = Path(__file__).with_name("usual")
+_FIRST = "pays"
 
 
 def faults_from(words: list[str]) -> Faults:
@@ -45,7 +46,9 @@ def main(
     auth_token: Annotated[str, typer.Option(envvar="SHUILING_STANDIN_TOKEN", help="令牌，也用来签名")],
     port: Annotated[int, typer.Option(help="监听端口")] = 8005,
     cast: Annotated[Path | None, typer.Option(help="人员名单（JSON）：没有指定剧本时谁会接电话")] = None,
-    usual: Annotated[Path, typer.Option(help="没有指定剧本时，名单里的人按这个剧本接电话")] = _USUAL,
+    usual: Annotated[
+        Path, typer.Option(help="没有指定剧本时，名单里的人按这个文件夹里的剧本接电话")
+    ] = _USUAL,
     cache: Annotated[Path | None, typer.Option(help="合成好的声音存在这个文件夹")] = None,
     calls_per_second: Annotated[float, typer.Option(min=0.1, max=100, help="每秒拨出几通")] = 1.0,
     fault: Annotated[list[str] | None, typer.Option(help="故障，例如 jitter_ms=80，可重复")] = None,
@@ -55,9 +58,12 @@ def main(
         raise typer.BadParameter("callback-origin 要以 http:// 或 https:// 开头")
     try:
         members = casting.load(cast) if cast else ()
-        script = load_text(usual.read_text(encoding="utf-8"), str(usual))
+        scripts = _usual_scripts(usual)
         for member in members:
-            script.filled(member.fields)
+            if member.script is not None and member.script not in scripts:
+                raise casting.CastError(f"{usual} 里没有剧本 {member.script}")
+            for script in scripts.values():
+                script.filled(member.fields)
     except (casting.CastError, ScriptError, FillError, OSError) as error:
         raise typer.BadParameter(str(error)) from error
     disturbed = faults_from(fault or [])
@@ -71,7 +77,7 @@ def main(
         studio = Studio(speaker, cache, version)
         async with httpx.AsyncClient(trust_env=False) as client:
             setting = Setting(client, Signer(auth_token, callback_origin), studio)
-            exchange = Exchange(rules, setting, cast=members, usual=script, faults=disturbed)
+            exchange = Exchange(rules, setting, cast=members, usual=scripts, faults=disturbed)
             try:
                 yield exchange
             finally:
@@ -79,6 +85,12 @@ def main(
                 await speaker.close()
 
     uvicorn.run(create_app(opening), host="127.0.0.1", port=port, log_level="warning", access_log=False)
+
+
+def _usual_scripts(folder: Path) -> dict[str, Script]:
+    """The scripts of a folder by name, the one for whoever names none first."""
+    found = sorted(load_folder(folder), key=lambda script: script.name != _FIRST)
+    return {script.name: script for script in found}
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@
     [{"key": "overdue_company", "taxpayer": "…", "to": "+8619900000003",
       "fields": {"last4": "3184", "contact": "顾明远", "name": "上海云栖信息技术有限公司"}}]
 
-``key`` is what a script's ``who`` names; ``taxpayer`` is how the gateway knows them.
+``key`` is what a script's ``who`` names; ``taxpayer`` is how the gateway knows them. ``script``, if given, names the usual
+script that they pick up with.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ class Member:
     taxpayer: str
     to: str
     fields: Mapping[str, str]
+    script: str | None = None
 
 
 def load(file: Path) -> tuple[Member, ...]:
@@ -55,7 +57,10 @@ def _member(entry: Any, where: str) -> Member:
     fields = entry.get("fields", {})
     if not isinstance(fields, dict) or not all(isinstance(value, str) for value in fields.values()):
         raise CastError(f"{where}：fields 的值都要是文字")
-    return Member(entry["key"], entry["taxpayer"], entry["to"], fields)
+    script = entry.get("script")
+    if not isinstance(script, str | None):
+        raise CastError(f"{where}：script 要是剧本的名称")
+    return Member(entry["key"], entry["taxpayer"], entry["to"], fields, script)
 
 
 class Booking:

@@ -35,7 +35,8 @@ class Rules:
 
 
 class Exchange:
-    """Places calls. ``cast`` and ``usual`` say who picks up where nobody was assigned: those people, with that script."""
+    """Places calls. ``cast`` and ``usual`` say who picks up where nobody was assigned: those people, each with one of
+    those scripts, by its name; who names none has the first."""
 
     def __init__(
         self,
@@ -43,7 +44,7 @@ class Exchange:
         setting: Setting,
         *,
         cast: Sequence[Member] = (),
-        usual: Script | None = None,
+        usual: Mapping[str, Script] | None = None,
         faults: Faults = NO_FAULTS,
     ) -> None:
         self.rules = rules
@@ -51,7 +52,7 @@ class Exchange:
         """Those of every call from now on."""
         self._setting = setting
         self._cast = {member.to: member for member in cast}
-        self._usual = usual
+        self._usual = dict(usual or {})
         self._people: dict[str, Assigned] = {}
         self._calls: dict[str, Call] = {}
         self._lines: dict[str, asyncio.Task[None]] = {}
@@ -164,9 +165,10 @@ class Exchange:
         if to in self._people:
             return self._people[to]
         member = self._cast.get(to)
-        if member is None or self._usual is None:
+        if member is None or not self._usual:
             return None
-        return Assigned(self._usual.filled(member.fields), self._usual.packs[0])
+        script = self._usual[member.script or next(iter(self._usual))]
+        return Assigned(script.filled(member.fields), script.packs[0])
 
     async def _carry(self, call: Call) -> None:
         loop = asyncio.get_running_loop()

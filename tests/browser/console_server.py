@@ -12,8 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import httpx
+
 from gateway.settings import ROOT
-from tests.support.stack import TODAY, free_port, wait_until
+from tests.support.stack import START_S, TODAY, free_port, wait_until
 
 
 class ConsoleServer:
@@ -48,7 +50,7 @@ class ConsoleServer:
                 stderr=subprocess.STDOUT,
             )
         try:
-            wait_until(self._answers, 90, "the console")
+            wait_until(self._answers, START_S, "the console")
         except BaseException:
             self._stop()
             raise RuntimeError(self._log.read_text(errors="replace")[-4000:]) from None
@@ -60,8 +62,6 @@ class ConsoleServer:
         self._stop()
 
     def _answers(self) -> bool:
-        import httpx
-
         assert self._process is not None
         if self._process.poll() is not None:
             raise RuntimeError("the console ended")

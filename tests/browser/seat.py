@@ -42,7 +42,12 @@ class Seat:
     def go(self, path: str) -> None:
         """Open a page of the console, ready to be used."""
         self.page.goto(f"{self.url}/console{path}")
+        self.ready()
+
+    def ready(self) -> None:
+        """Wait until the page listens: what is typed or pressed before that is lost."""
         expect(self.page.locator(".sl-header")).to_be_visible(timeout=PATIENCE_MS)
+        self.page.wait_for_function("window.did_handshake === true")
 
     def marked(self, name: str) -> Locator:
         """What the page marks for those who test it."""

@@ -5,6 +5,7 @@ It writes through connections of its own, committed at once, so what it knows su
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -67,6 +68,7 @@ class FakeCarrier:
     before: Callable[[uuid.UUID], Awaitable[None]] = _nothing
     after: Callable[[uuid.UUID], Awaitable[None]] = _nothing
     _connection: psycopg.AsyncConnection | None = field(default=None, repr=False)
+    _connecting: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     async def place(self, order: Order) -> str:
         if self.refuse is not None:
@@ -112,10 +114,12 @@ class FakeCarrier:
             await self._connection.close()
 
     async def _connected(self) -> psycopg.AsyncConnection:
-        if self._connection is None or self._connection.closed or self._connection.broken:
-            self._connection = await psycopg.AsyncConnection.connect(plain_url(self.url), autocommit=True)
-            await self._connection.execute("set client_min_messages = error")
-            await self._connection.execute(_TABLE)
+        async with self._connecting:
+            if self._connection is None or self._connection.closed or self._connection.broken:
+                made = await psycopg.AsyncConnection.connect(plain_url(self.url), autocommit=True)
+                await made.execute("set client_min_messages = error")
+                await made.execute(_TABLE)
+                self._connection = made
         return self._connection
 
 

@@ -384,10 +384,19 @@ async def test_the_usual_pace_is_kept_between_calls() -> None:
 async def test_people_of_the_cast_pick_up_with_the_usual_script_and_nobody_else_does() -> None:
     gateway = FakeGateway(listens)
     member = Member("a", "t-1", CALLED, {"last4": "0318"})
-    usual = script('  - press: "{last4}"\n    every: 20ms\n  - hang_up')
-    async with served(gateway.app) as origin, exchange_for(origin, cast=[member], usual=usual) as exchange:
+    other = Member("b", "t-2", "+8619900000098", {}, "busy")
+    usual = {
+        "pays": script('  - press: "{last4}"\n    every: 20ms\n  - hang_up'),
+        "busy": script("  - busy"),
+    }
+    async with (
+        served(gateway.app) as origin,
+        exchange_for(origin, cast=[member, other], usual=usual) as exchange,
+    ):
         call = await ended(exchange, exchange.place(order()).sid)
+        engaged = await ended(exchange, exchange.place(order(to=other.to)).sid)
         stranger = await ended(exchange, exchange.place(order(to="+8619900000099")).sid)
+    assert engaged.status is CarrierStatus.BUSY
     assert "".join(message["dtmf"]["digit"] for message in gateway.wires[0].of("dtmf")) == "0318"
     assert call.status is CarrierStatus.COMPLETED
     assert stranger.status is CarrierStatus.FAILED

@@ -31,6 +31,7 @@ from gateway.supervisor import ChildSpec, GaveUpError, Report, RestartPolicy, Su
 from gateway.training import TrainingError, ready_model
 from handoff.canned import seed_canned
 from handoff.samples import Login, sample_logins, seed_staff
+from outreach.campaigns import seed_campaigns
 from outreach.templates import seed_templates
 from store import demo, embedded, migrate
 from store.crypto import FieldCipher
@@ -205,13 +206,14 @@ class _Product:
         return model
 
     async def _prepare(self, url: str) -> None:
-        """Migrations, the ready replies and templates, and in a demonstration fictional taxpayers and sample staff."""
+        """Migrations, the ready replies, templates and strategies, and in a demonstration fictional taxpayers and sample staff."""
         await asyncio.to_thread(migrate.upgrade, url)
         engine = make_engine(url, pool_size=1)
         try:
             async with make_sessions(engine)() as session, session.begin():
                 await seed_canned(session)
                 await seed_templates(session)
+                await seed_campaigns(session, demonstration=self._settings.demo)
                 if self._settings.demo:
                     await self._prepare_demo(session)
         finally:

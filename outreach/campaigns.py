@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, text
+from sqlalchemy import exists, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,6 +18,7 @@ from outreach.enrol import alarm_enrolment
 from outreach.plan import CAMPAIGNS, Plan, load_plan, read_plan
 from outreach.switches import hold_back
 from store import audit
+from store.models import Taxpayer
 from store.outreach_models import Campaign, CampaignStatus, Reminder, Template
 
 LONGEST_NAME = 40
@@ -27,7 +28,8 @@ STATUS_ZH: Mapping[CampaignStatus, str] = {
     CampaignStatus.PAUSED: "已暂停",
     CampaignStatus.ENDED: "已结束",
 }
-STANDARD = "standard.yml"
+STANDARD, DEMONSTRATION = "standard", "demonstration"
+"""Names of shipped strategies."""
 _SEEDED_BY = "system"
 
 
@@ -82,10 +84,19 @@ async def edit(session: AsyncSession, by: str, campaign_id: uuid.UUID, plan: Pla
 
 
 async def start(session: AsyncSession, by: str, campaign_id: uuid.UUID) -> Campaign:
-    """Put a draft to work. Raises :class:`CampaignError`, also when words it needs have not been saved."""
+    """Put a draft to work.
+
+    Raises:
+        CampaignError: it is none, words it needs have not been saved, or it would disturb real people at any hour.
+    """
     campaign = await _locked(session, campaign_id)
     _require(campaign, "启动", CampaignStatus.DRAFT)
-    await _require_words(session, read_plan(campaign.plan))
+    plan = read_plan(campaign.plan)
+    await _require_words(session, plan)
+    if plan.limits.at_any_hour and not await only_fictional(session):
+        raise CampaignError(
+            "这个方案不分时段和休息日联系，只能用于虚构的纳税人。请改好 limits 里的时段再启动。"
+        )
     campaign.status, campaign.started_at = CampaignStatus.RUNNING, await _now(session)
     await alarm_enrolment(session, campaign.id)
     await _record(session, by, "started", campaign)
@@ -113,8 +124,10 @@ async def resume(session: AsyncSession, by: str, campaign_id: uuid.UUID) -> Camp
 
 
 async def stop(session: AsyncSession, by: str, campaign_id: uuid.UUID, reason: str = "") -> Campaign:
-    """End it for good: its reminders are closed and what is planned is cancelled; calls under way go on."""
-    await hold_back(session)
+    """End it for good: its reminders are closed and what is planned is cancelled; calls under way go on.
+
+    The locks of its reminders keep others from beginning something of it meanwhile, so all other outreach goes on.
+    """
     campaign = await _locked(session, campaign_id)
     _require(campaign, "停止", CampaignStatus.DRAFT, CampaignStatus.RUNNING, CampaignStatus.PAUSED)
     campaign.status, campaign.paused_at, campaign.ended_at = (
@@ -174,11 +187,17 @@ async def by_name(session: AsyncSession, name: str) -> Campaign:
     return found
 
 
-async def seed_standard(session: AsyncSession) -> None:
-    """Put the shipped strategy there as a draft, where there is no campaign at all."""
+async def seed_campaigns(session: AsyncSession, *, demonstration: bool = False) -> None:
+    """Put the shipped strategy there as a draft, where there is no campaign at all; and the demonstration's."""
     if await session.scalar(select(Campaign.id).limit(1)) is None:
-        plan = load_plan(CAMPAIGNS / STANDARD)
-        await create(session, _SEEDED_BY, plan.title, plan)
+        for name in (STANDARD, DEMONSTRATION) if demonstration else (STANDARD,):
+            plan = load_plan(CAMPAIGNS / f"{name}.yml")
+            await create(session, _SEEDED_BY, plan.title, plan)
+
+
+async def only_fictional(session: AsyncSession) -> bool:
+    """Whether nobody real is in the store: it is a demonstration."""
+    return not await session.scalar(select(exists().where(~Taxpayer.fictional)))
 
 
 _ORDER = (CampaignStatus.RUNNING, CampaignStatus.PAUSED, CampaignStatus.DRAFT, CampaignStatus.ENDED)

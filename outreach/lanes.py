@@ -36,7 +36,7 @@ from store import calls
 from store.crypto import FieldCipher
 from store.engine import SessionFactory
 from store.models import Contact
-from store.outreach_models import Attempt, AttemptState, Reminder, Step
+from store.outreach_models import Attempt, AttemptState, Reminder, StepState
 from store.phones import PhoneError, canonical
 
 log = structlog.get_logger("outreach.lanes")
@@ -60,8 +60,8 @@ class _Slot:
     phone_hash: bytes
 
 
-class Store:
-    """Transactions of one worker, not more than so many at once: the rest of the process needs connections too."""
+class Transactions:
+    """The transactions of one worker, not more than so many at once: the rest of the process needs connections too."""
 
     def __init__(self, sessions: SessionFactory, at_once: int) -> None:
         self._sessions, self._gate = sessions, asyncio.Semaphore(at_once)
@@ -78,14 +78,14 @@ class CallLane:
 
     def __init__(
         self,
-        store: Store,
+        transactions: Transactions,
         cipher: FieldCipher,
         clock: Clock,
         dialler: Dialler,
         pace: str,
         stopping: Callable[[], bool],
     ) -> None:
-        self._store, self._cipher, self._clock = store, cipher, clock
+        self._transactions, self._cipher, self._clock = transactions, cipher, clock
         self._dialler, self._pace, self._stopping = dialler, pace, stopping
 
     async def carry_out(self, lease: Lease) -> None:
@@ -95,7 +95,7 @@ class CallLane:
             return
         await _until(slot.at - READY_S)
         if self._stopping():
-            await give_back(self._store, lease)
+            await give_back(self._transactions, lease)
             return
         call_id = await self._write_intent(lease, slot)
         if call_id is not None:
@@ -104,16 +104,22 @@ class CallLane:
     async def place(self, taxpayer_id: uuid.UUID, contact_id: uuid.UUID, purpose: str) -> uuid.UUID | None:
         """Place a single call within lines and pace (``outreach.ports.CallPlacer``); the caller has decided that it may be.
 
+        Nor while they are on the telephone with us: whoever called meanwhile was not known to the caller.
+
         Raises:
             LookupError: there is no such contact of the taxpayer.
             PhoneError: its number cannot be called.
         """
-        async with self._store.begin() as session:
+        async with self._transactions.begin() as session:
             await go_ahead(session)
             contact = await session.get(Contact, contact_id)
             if contact is None or contact.taxpayer_id != taxpayer_id:
                 raise LookupError(f"no contact {contact_id}")
-            if await stopped(session) or (await hold_lines(session, self._pace)).room < 1:
+            about = {"taxpayer": _key(taxpayer_id.bytes), "phone": _key(contact.phone_hash)}
+            await session.execute(_HOLD_BOTH, about)
+            if await stopped(session) or await session.scalar(_ON_THE_PHONE, {"phone": contact.phone_hash}):
+                return None
+            if (await hold_lines(session, self._pace)).room < 1:
                 return None
             at = time.monotonic() + await take_slot(session, self._pace)
             call_id = await self._meant(
@@ -127,7 +133,7 @@ class CallLane:
         return call_id
 
     async def _decide(self, lease: Lease) -> _Slot | None:
-        async with self._store.begin() as session:
+        async with self._transactions.begin() as session:
             held = await ledger.hold_leased(session, lease)
             if held is None:
                 return None
@@ -140,7 +146,9 @@ class CallLane:
             if await _go(session, held, number, now) is None:
                 return None
             if number is None:
-                raise LookupError(f"step {held.step_id} has no number to call")
+                # It was registered, or allowed again, between the two looks.
+                await ledger.put_back(session, held)
+                return None
             wait = await take_slot(session, self._pace)
             await session.execute(
                 update(Attempt)
@@ -152,7 +160,7 @@ class CallLane:
 
     async def _write_intent(self, lease: Lease, slot: _Slot) -> uuid.UUID | None:
         """Decide again, with nobody else able to contact them meanwhile, and write the call down; ``None``: it is not to be."""
-        async with self._store.begin() as session:
+        async with self._transactions.begin() as session:
             await go_ahead(session)
             about = {"taxpayer": _key(slot.taxpayer_id.bytes), "phone": _key(slot.phone_hash)}
             await session.execute(_HOLD_BOTH, about)
@@ -210,7 +218,7 @@ class CallLane:
         """Dial at the slot, or at a later one if that is gone; not if the button was pressed while it waited for that."""
         written = time.monotonic()
         if written > at + LATE_S:
-            async with self._store.begin() as session:
+            async with self._transactions.begin() as session:
                 at = time.monotonic() + await take_slot(session, self._pace)
         await _until(at)
         if time.monotonic() - written > READY_S + LATE_S and await self._pressed(call_id):
@@ -219,7 +227,7 @@ class CallLane:
         log.info("dialled", call=str(call_id), result=result.value)
 
     async def _pressed(self, call_id: uuid.UUID) -> bool:
-        async with self._store.begin() as session:
+        async with self._transactions.begin() as session:
             if not await stopped(session):
                 return False
             now = await self._clock.now(session)
@@ -231,12 +239,12 @@ class CallLane:
 class MessageLane:
     """Delivers messages and officers' tasks: deciding and handing over are one transaction."""
 
-    def __init__(self, store: Store, cipher: FieldCipher, clock: Clock) -> None:
-        self._store, self._cipher, self._clock = store, cipher, clock
+    def __init__(self, transactions: Transactions, cipher: FieldCipher, clock: Clock) -> None:
+        self._transactions, self._cipher, self._clock = transactions, cipher, clock
 
     async def carry_out(self, lease: Lease) -> None:
         """Decide and deliver by the first channel that can be used."""
-        async with self._store.begin() as session:
+        async with self._transactions.begin() as session:
             await go_ahead(session)
             await session.execute(_HOLD_TAXPAYER, {"taxpayer": _key(lease.taxpayer_id.bytes)})
             held = await ledger.hold_leased(session, lease)
@@ -278,22 +286,26 @@ class MessageLane:
         return channel, receipt
 
 
-async def give_back(store: Store, lease: Lease, *, broken: bool = False) -> None:
-    """Undo a lease; ``broken``: something of ours failed, so the step is looked at again in a while."""
-    async with store.begin() as session:
+async def give_back(transactions: Transactions, lease: Lease) -> None:
+    """Undo a lease."""
+    async with transactions.begin() as session:
+        held = await ledger.hold(session, lease.attempt_id)
+        if held is not None and held.token == lease.token and held.state is AttemptState.LEASED:
+            await ledger.put_back(session, held)
+
+
+async def put_off_broken(transactions: Transactions, clock: Clock, lease: Lease) -> None:
+    """Undo a lease after something of ours failed: the step is looked at again in a while, as long as it is of use."""
+    async with transactions.begin() as session:
         held = await ledger.hold(session, lease.attempt_id)
         if held is None or held.token != lease.token or held.state is not AttemptState.LEASED:
             return
-        await ledger.put_back(session, held)
-        if broken:
-            await session.execute(
-                update(Step)
-                .where(Step.id == held.step_id)
-                .values(
-                    next_at=held.next_at + _BROKEN,
-                    reasons={"verdict": "later", "reasons": ["系统处理出错，稍后再试"]},
-                )
-            )
+        now = await clock.now(session)
+        reasons = ("系统处理出错",)
+        if held.step_state is StepState.RUNNING and now + _BROKEN >= held.stale_at:
+            await ledger.skip(session, held, now, reasons)
+        else:
+            await ledger.put_off(session, held, now + _BROKEN, now, reasons)
 
 
 async def _go(session: AsyncSession, held: Held, number: Number | None, now: datetime) -> Go | None:
@@ -347,3 +359,6 @@ async def _until(at: float) -> None:
 # Two taxpayers may share a number, and one may have several: neither is contacted twice at once.
 _HOLD_BOTH = text("select pg_advisory_xact_lock(:taxpayer), pg_advisory_xact_lock(:phone)")
 _HOLD_TAXPAYER = text("select pg_advisory_xact_lock(:taxpayer)")
+_ON_THE_PHONE = text("""
+select exists (select 1 from call where phone_hash = :phone and state not in ('planned', 'ended'))
+""")

@@ -6,6 +6,7 @@ stricter than the guides that exist for other trades.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from datetime import time, timedelta
 from decimal import Decimal
@@ -16,6 +17,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+_EARLIEST, _LATEST = time(8), time(22)
 CAMPAIGNS = Path(__file__).parent / "campaigns"
 
 
@@ -182,6 +184,12 @@ class Limits(_Part):
     region_hours: Mapping[str, Spans] = Field(default_factory=dict)
     workdays_only: bool = True
 
+    @property
+    def at_any_hour(self) -> bool:
+        """Whether it reaches into days off, or the hours in which people are to be left alone (22:00 to 8:00, the banking association's guide of 2026)."""
+        spans = (*self.hours, *self.message_hours, *itertools.chain.from_iterable(self.region_hours.values()))
+        return not self.workdays_only or any(span.starts < _EARLIEST or span.ends > _LATEST for span in spans)
+
 
 class Retry(_Part):
     """What to do after an outcome: at most ``most`` tries of one step, ``after_minutes`` apart, ``then`` what follows."""
@@ -222,6 +230,12 @@ class Plan(_Part):
     def stored(self) -> dict[str, Any]:
         """As the store keeps it."""
         return self.model_dump(mode="json")
+
+
+def strategy_file(named: str) -> Path:
+    """The file meant by a path, or by the name of a shipped strategy (``standard``)."""
+    shipped = CAMPAIGNS / f"{named}.yml"
+    return shipped if Path(named).name == named and shipped.exists() else Path(named)
 
 
 def read_plan(raw: Any) -> Plan:

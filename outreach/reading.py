@@ -17,7 +17,6 @@ from sqlalchemy import (
     Integer,
     and_,
     cast,
-    exists,
     func,
     select,
     true,
@@ -154,11 +153,6 @@ async def switch(session: AsyncSession) -> Switch:
     """How the red button stands."""
     found = (await session.scalars(select(OutreachSwitch))).one()
     return Switch(found.stopped, found.by, found.reason, found.at)
-
-
-async def only_fictional(session: AsyncSession) -> bool:
-    """Whether nobody real is in the store: it is a demonstration."""
-    return not await session.scalar(select(exists().where(~Taxpayer.fictional)))
 
 
 async def people(session: AsyncSession, actors: Iterable[str | None]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from outreach import ledger
-from outreach.lanes import CallLane, MessageLane, Store, give_back
+from outreach.lanes import CallLane, MessageLane, Transactions, put_off_broken
 from outreach.ledger import Lease
 from outreach.pacing import hold_lines, hold_outbox
 from outreach.plan import Lane
@@ -35,7 +35,7 @@ _AGAIN_S = 1.0
 """Pause after the database was away."""
 _AWAY = (OperationalError, InterfaceError, PoolTimeoutError, OSError)
 """What the database being away looks like."""
-_WAKING = frozenset({"outreach", "outbox", "resync"})
+_WAKING = frozenset({"outreach", "resync"})
 
 Carry = Callable[[Lease], Awaitable[None]]
 Room = Callable[[AsyncSession], Awaitable[int]]
@@ -65,11 +65,12 @@ class Worker:
         lease_s: float = LEASE_S,
         at_once: int = AT_ONCE,
     ) -> None:
-        self._store, self._clock, self._name = Store(sessions, TRANSACTIONS), clock, name
+        self._transactions = Transactions(sessions, TRANSACTIONS)
+        self._clock, self._name = clock, name
         self._live, self._lease_s, self._at_once = live, lease_s, at_once
         self._stop = asyncio.Event()
         self._woken = {lane: asyncio.Event() for lane in Lane}
-        messages = MessageLane(self._store, cipher, clock)
+        messages = MessageLane(self._transactions, cipher, clock)
         self._carry: dict[Lane, Carry] = {
             Lane.MESSAGE: messages.carry_out,
             Lane.OFFICER: messages.carry_out,
@@ -77,7 +78,7 @@ class Worker:
         self._calls: CallLane | None = None
         if dialler is not None:
             self._pace = pace_name or dialler.name
-            self._calls = CallLane(self._store, cipher, clock, dialler, self._pace, self._stop.is_set)
+            self._calls = CallLane(self._transactions, cipher, clock, dialler, self._pace, self._stop.is_set)
             self._carry[Lane.CALL] = self._calls.carry_out
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -143,11 +144,11 @@ class Worker:
     async def _lease(self, lane: Lane, most: int) -> list[Lease]:
         if most < 1:
             return []
-        async with self._store.begin() as session:
+        async with self._transactions.begin() as session:
             now = await self._clock.now(session)
             if not await ledger.any_due(session, lane, now):
                 return []
-        async with self._store.begin() as session:
+        async with self._transactions.begin() as session:
             room = min(most, await self._room(session, lane, most))
             if room < 1:
                 return []
@@ -171,13 +172,13 @@ class Worker:
             log.warning("attempt_interrupted", attempt=str(lease.attempt_id), error=type(error).__name__)
         except Exception as error:
             log.exception("attempt_failed", attempt=str(lease.attempt_id), error=type(error).__name__)
-            await self._give_up(lease)
+            await self._put_off(lease)
 
-    async def _give_up(self, lease: Lease) -> None:
+    async def _put_off(self, lease: Lease) -> None:
         try:
-            await give_back(self._store, lease, broken=True)
+            await put_off_broken(self._transactions, self._clock, lease)
         except _AWAY as error:
-            log.warning("give_back_failed", attempt=str(lease.attempt_id), error=type(error).__name__)
+            log.warning("put_off_failed", attempt=str(lease.attempt_id), error=type(error).__name__)
 
     def _heard(self, change: Change) -> None:
         if change.kind in _WAKING:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -54,19 +53,20 @@ def list_campaigns(as_json: AsJson = False) -> None:
         typer.echo("还没有活动。用 shuiling campaign create 方案.yml --name 名称 新建一个。")
 
 
-@campaign_app.command("preview", help="看看会提醒到谁，不做任何事。写活动的名称，或一个方案文件。")
+@campaign_app.command("preview", help="看看会提醒到谁，不做任何事。写活动的名称，或一个方案。")
 def preview_campaign(
-    what: Annotated[str, typer.Argument(help="活动的名称，或方案文件（.yml）")], as_json: AsJson = False
+    what: Annotated[str, typer.Argument(help="活动的名称，或方案文件（.yml），或自带的方案")],
+    as_json: AsJson = False,
 ) -> None:
     """Exit codes: 0 shown, 1 there is no such campaign or the file cannot be used."""
     from gateway.cli.database import fail
     from gateway.clock import Clock
     from outreach.audience import preview
     from outreach.campaigns import by_name
-    from outreach.plan import PlanError, load_plan, read_plan
+    from outreach.plan import PlanError, load_plan, read_plan, strategy_file
     from outreach.risk import load_rules
 
-    path = Path(what)
+    path = strategy_file(what)
     try:
         from_file = load_plan(path) if path.suffix in (".yml", ".yaml") else None
     except (PlanError, OSError) as error:
@@ -89,16 +89,16 @@ def preview_campaign(
 
 @campaign_app.command("create", help="用方案文件新建一个活动（草稿）。")
 def create_campaign(
-    file: Annotated[Path, typer.Argument(help="方案文件（.yml）")],
+    file: Annotated[str, typer.Argument(help="方案文件（.yml），或自带的方案，如 standard")],
     name: Annotated[str, typer.Option(help="活动的名称，默认用方案的标题")] = "",
 ) -> None:
     """Exit codes: 0 made, 1 refused."""
     from gateway.cli.database import fail
     from outreach.campaigns import create
-    from outreach.plan import PlanError, load_plan
+    from outreach.plan import PlanError, load_plan, strategy_file
 
     try:
-        plan = load_plan(file)
+        plan = load_plan(strategy_file(file))
     except (PlanError, OSError) as error:
         fail(str(error))
 

@@ -112,14 +112,11 @@ def _as_json(compared: Compared, behaviour: Behaviour) -> dict[str, object]:
 
 
 def _plans(named: list[str]) -> list[tuple[str, Plan]]:
-    from outreach.plan import CAMPAIGNS, PlanError, load_plan
+    from outreach.plan import PlanError, load_plan, strategy_file
 
     found: list[tuple[str, Plan]] = []
     for each in named:
-        path = Path(each)
-        shipped = CAMPAIGNS / f"{each}.yml"
-        if not path.exists() and path.name == each and shipped.exists():
-            path = shipped
+        path = strategy_file(each)
         try:
             plan = load_plan(path)
         except PlanError as error:

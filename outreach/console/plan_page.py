@@ -16,10 +16,11 @@ from handoff.console.visitor import Visitor, told, visitor
 from handoff.permissions import Action
 from outreach import campaigns
 from outreach.audience import preview
+from outreach.campaigns import only_fictional
 from outreach.console.links import LINK, rooms
 from outreach.console.preview_view import show_preview
 from outreach.plan import CAMPAIGNS, Plan, PlanError, load_plan, read_plan
-from outreach.reading import Head, campaign, only_fictional
+from outreach.reading import Head, campaign
 from outreach.risk import load_rules
 
 LONGEST = 20_000

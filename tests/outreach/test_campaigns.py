@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 from sqlalchemy import select, text
@@ -18,13 +18,13 @@ from outreach.campaigns import (
     listed,
     pause,
     resume,
-    seed_standard,
+    seed_campaigns,
     start,
     stop,
 )
 from outreach.pauses import PauseError, lift, pause_contact
 from outreach.pauses import listed as pauses_listed
-from outreach.plan import read_plan
+from outreach.plan import CAMPAIGNS, Limits, Span, load_plan, read_plan
 from outreach.templates import seed_templates
 from store.engine import SessionFactory
 from store.models import AuditEvent, Contact
@@ -225,10 +225,28 @@ async def test_the_list_counts_and_puts_first_what_is_at_work(sessions: SessionF
 async def test_the_shipped_strategy_is_there_once_as_a_draft(sessions: SessionFactory) -> None:
     for _ in range(2):
         async with sessions() as session, session.begin():
-            await seed_standard(session)
+            await seed_campaigns(session)
     async with sessions() as session:
         (only,) = await listed(session)
     assert (only.status, only.title, only.created_by) == (CampaignStatus.DRAFT, STANDARD.title, "system")
+
+
+async def test_a_strategy_at_any_hour_is_for_fictional_people_alone(sessions: SessionFactory) -> None:
+    at_night = load_plan(CAMPAIGNS / "demonstration.yml")
+    evenings = STANDARD.model_copy(
+        update={"limits": Limits(hours=(Span(starts=time(9), ends=time(22, 30)),))}
+    )
+    assert at_night.limits.at_any_hour and evenings.limits.at_any_hour and not STANDARD.limits.at_any_hour
+    await make_taxpayer(sessions)
+    async with sessions() as session, session.begin():
+        await seed_templates(session)
+        allowed = await create(session, BY, "演示", at_night)
+        await start(session, BY, allowed.id)
+        await session.execute(text("update taxpayer set fictional = false"))
+        for name, plan in (("夜里", at_night), ("晚上", evenings)):
+            campaign = await create(session, BY, name, plan)
+            with pytest.raises(CampaignError, match="虚构"):
+                await start(session, BY, campaign.id)
 
 
 async def test_pausing_a_taxpayer_and_a_number_and_lifting_it(sessions: SessionFactory) -> None:

@@ -43,6 +43,7 @@ from tests.outreach.makers import (
     open_lines,
     plan_of,
 )
+from tests.outreach.waiting import until
 from tests.support.stack import data_folder
 
 pytestmark = pytest.mark.unit
@@ -202,15 +203,6 @@ async def states(sessions: SessionFactory) -> dict[str, int]:
     async with sessions() as session:
         rows = await session.execute(select(Step.state, func.count()).group_by(Step.state))
         return {str(state): many for state, many in rows.all()}
-
-
-async def until(condition: Callable[[], Awaitable[bool]], what: str, seconds: float = 200) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            while not await condition():  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        raise AssertionError(f"{what}: not within {seconds:g} s") from None
 
 
 async def test_a_carrier_that_dials_and_does_not_answer(

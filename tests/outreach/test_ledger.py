@@ -47,6 +47,7 @@ from tests.outreach.makers import (
     pay,
     set_status,
 )
+from tests.outreach.waiting import until
 
 pytestmark = pytest.mark.unit
 
@@ -223,8 +224,7 @@ async def test_a_payment_between_lease_and_intent_stops_the_call(
     async def decided() -> bool:
         return any(attempt.slot_at for attempt in await attempts_of(sessions, case.step_id))
 
-    while not await decided():  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
+    await until(decided, "it has a slot")
     await pay(sessions, case.bill_id)
     await working
     assert (await step_of(sessions, case.step_id)).state == StepState.CANCELLED

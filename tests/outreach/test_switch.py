@@ -14,6 +14,7 @@ from store.engine import SessionFactory
 from store.models import AuditEvent
 from store.outreach_models import OutreachSwitch
 from tests.outreach.makers import OPEN, make_campaign, make_case
+from tests.outreach.waiting import until
 
 pytestmark = pytest.mark.unit
 
@@ -102,9 +103,10 @@ async def test_stops_do_not_hold_up_each_other_for_good(sessions: SessionFactory
 
 
 async def _until_waiting(sessions: SessionFactory, many: int) -> None:
-    async with asyncio.timeout(60):
-        while await _waiting(sessions) < many:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    async def so() -> bool:
+        return await _waiting(sessions) >= many
+
+    await until(so, f"{many} wait for the lock")
 
 
 async def _waiting(sessions: SessionFactory) -> int:

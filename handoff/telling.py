@@ -15,7 +15,7 @@ from handoff.thread import tell
 from store.crypto import FieldCipher
 from store.models import Call, Contact, ContactExclusion, Conversation, OutboxSms
 from store.outreach_models import ContactPause
-from store.texts import SIGNATURE, SMS_BODY, sealed_number
+from store.texts import SIGNATURE, SMS_BODY, sealed_number, takes_texts
 
 SILENT = timedelta(days=1)
 """After this long without a word nobody is taken to be looking at a thread."""
@@ -72,7 +72,7 @@ async def reach(
 async def _text(session: AsyncSession, cipher: FieldCipher, taxpayer_id: uuid.UUID, about: str) -> bool:
     """Send to the primary contact; false when it is not to be written to."""
     contact = await contact_for_texts(session, taxpayer_id)
-    if contact is None:
+    if contact is None or not takes_texts(cipher, contact):
         return False
     body = (
         f"{SIGNATURE}{about}。为保护您的信息，短信里不写具体内容。请回到原来的网上对话查看，"

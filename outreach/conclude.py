@@ -10,9 +10,9 @@ from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from outreach import ledger
-from outreach.facts import facts_about
+from outreach.facts import numbers_of, registered
 from outreach.ledger import Held
-from outreach.plan import LANES
+from outreach.plan import LANES, Lane
 from outreach.ports import Clock
 from outreach.retry import delivered, following, reached
 from outreach.terms import Again
@@ -48,8 +48,17 @@ async def settle(session: AsyncSession, held: Held, outcome: str, now: datetime)
 async def _after(session: AsyncSession, held: Held, outcome: str, now: datetime) -> dict[str, Any]:
     """What changes in the step."""
     step = held.step
-    numbers = (await facts_about(session, held.reminder_id, now)).numbers
-    next_thing = following(outcome, step, held.tries, now, held.plan, held.region, numbers)
+    allowed = await numbers_of(session, held.taxpayer_id, held.step_id, now)
+    next_thing = following(
+        outcome,
+        step,
+        held.tries,
+        now,
+        held.plan,
+        held.region,
+        numbers=await registered(session, held.taxpayer_id),
+        untried=sum(number.last_try is None for number in allowed),
+    )
     if isinstance(next_thing, Again) and not held.over:
         ways = next_thing.channels or step.channels
         wanted = ledger.OTHER_NUMBER if next_thing.other_number else None
@@ -69,6 +78,7 @@ async def _after(session: AsyncSession, held: Held, outcome: str, now: datetime)
 async def _note_stations(session: AsyncSession, held: Held, outcome: str, now: datetime) -> None:
     """When the reminder first came to notice, when a person was reached, when they proved who they are."""
     person = reached(outcome)
+    to_taxpayer = delivered(outcome) and held.lane is not Lane.OFFICER
     await session.execute(
         _STATIONS,
         {
@@ -76,7 +86,7 @@ async def _note_stations(session: AsyncSession, held: Held, outcome: str, now: d
             "call": held.call_id,
             "at": held.ended_at or now,
             "person": person,
-            "notified": person or delivered(outcome),
+            "notified": person or to_taxpayer,
         },
     )
 

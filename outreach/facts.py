@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from outreach.clock import SHANGHAI
@@ -18,6 +18,7 @@ from outreach.limits import WEEK
 from outreach.plan import Tier
 from outreach.retry import reached
 from outreach.terms import Facts, History
+from store.models import Contact
 from store.outreach_models import Step
 
 SAID_LATELY = timedelta(days=90)
@@ -94,6 +95,12 @@ async def numbers_of(
     """The registered numbers that may be called, the primary one first."""
     found = await session.execute(_NUMBERS, {"taxpayer": taxpayer_id, "step": step_id, "now": now})
     return tuple(Number(row.id, bytes(row.phone_enc), bytes(row.phone_hash), row.last_try) for row in found)
+
+
+async def registered(session: AsyncSession, taxpayer_id: uuid.UUID) -> int:
+    """How many numbers are registered, whether they may be called or not."""
+    found = await session.scalar(select(func.count()).where(Contact.taxpayer_id == taxpayer_id))
+    return found or 0
 
 
 def choose(numbers: tuple[Number, ...], *, other: bool) -> Number | None:

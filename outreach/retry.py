@@ -27,12 +27,20 @@ def delivered(outcome: str) -> bool:
 
 
 def following(
-    outcome: str, step: StepPlan, tries: int, now: datetime, plan: Plan, region: str, numbers: int
+    outcome: str,
+    step: StepPlan,
+    tries: int,
+    now: datetime,
+    plan: Plan,
+    region: str,
+    *,
+    numbers: int,
+    untried: int,
 ) -> Following:
     """What follows a try that ended with ``outcome``.
 
     ``outcome``: a value of ``telephony.events.Outcome``, of :class:`Receipt`, or ``cancelled``. ``tries``: how many of
-    this step there were, this one included. ``numbers``: how many registered numbers may be called.
+    this step there were, this one included. ``numbers``: how many are registered; ``untried``: how many of them may be called and were not in this step.
     The same way is tried again while ``tries`` is below the rule's ``most``, another number once each; then there is one
     step on to messages and one to an officer, so that every step comes to an end.
     """
@@ -50,7 +58,7 @@ def following(
     if tries < rule.most:
         return at_next_hour(MESSAGES if by_message else (), now + rule.after)
     match rule.then:
-        case Then.OTHER_NUMBER if numbers > tries and step.lane is Lane.CALL and not by_message:
+        case Then.OTHER_NUMBER if untried and step.lane is Lane.CALL and not by_message:
             return Again(at_next_hour(()).at, other_number=True)
         case Then.OTHER_NUMBER | Then.MESSAGE if outcome not in _UNDELIVERED:
             return at_next_hour(MESSAGES)

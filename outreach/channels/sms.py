@@ -15,7 +15,7 @@ from outreach.terms import Notice
 from store.crypto import FieldCipher
 from store.models import OutboxSms
 from store.outreach_models import Attempt, Step
-from store.texts import SIGNATURE, SMS_BODY, sealed_number
+from store.texts import SIGNATURE, SMS_BODY, sealed_number, takes_texts
 
 PURPOSE = "reminder"
 GOOD_FOR = timedelta(days=1)
@@ -39,10 +39,10 @@ async def queue_sms(
 ) -> Queued | None:
     """Queue ``notice.about`` for the primary contact, or ``contact_id``; one attempt's text is queued once.
 
-    ``None``: there is nobody to write to, or they want no texts.
+    ``None``: there is nobody to write to, the number takes no texts, or they want none.
     """
     contact = await contact_for_texts(session, taxpayer_id, contact_id, now)
-    if contact is None:
+    if contact is None or not takes_texts(cipher, contact):
         return None
     made = await session.scalar(
         insert(OutboxSms)

@@ -124,8 +124,6 @@ class Modelled:
     def delivery(self, who: int, nth: int, channel: Channel) -> int | None:
         """The inbox is our own: at once."""
         seed, messages = self._people.seeds[who], self._behaviour.messages
-        if channel is Channel.SMS and not self._people.mobile[who]:
-            return None
         if draw(seed, For.DELIVERED, nth) >= messages.delivered[channel.value]:
             return None
         if channel is Channel.INBOX:

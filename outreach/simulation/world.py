@@ -259,9 +259,10 @@ class World:
     def _conclude(self, now: int, turn: Turn, outcome: str) -> None:
         """What follows from an outcome; where the reminder has closed meanwhile, the stations alone."""
         who, standing = turn.who, self.standing
+        ways = turn.channels or self.planned[turn.step].step.channels
         if reached(outcome):
             standing.reached[who] = standing.notified[who] = True
-        elif delivered(outcome):
+        elif delivered(outcome) and LANES[ways[0]] is not Lane.OFFICER:
             standing.notified[who] = True
         if not standing.active[who]:
             return
@@ -272,7 +273,8 @@ class World:
             self.agenda.moment(now),
             self._strategy,
             self.people.region[who],
-            len(self._callable(who)),
+            numbers=len(self.people.numbers[who]),
+            untried=sum(number not in turn.tried for number in self._callable(who)),
         )
         if isinstance(after, Again):
             turn.other, turn.channels = after.other_number, after.channels
@@ -406,8 +408,8 @@ class World:
             case Channel.WECHAT:
                 return self.people.wechat[who]
             case Channel.SMS:
-                # Texts go to the primary number, unless somebody else answered it; that it takes none shows later.
-                return not self.standing.wrong.get(who, 0) & 1
+                # Texts go to the primary number, if it is a mobile one that nobody else answered.
+                return self.people.mobile[who] and not self.standing.wrong.get(who, 0) & 1
             case _:
                 return True
 

@@ -32,10 +32,10 @@ def after(
     tries: int = 1,
     step: StepPlan = CALL,
     now: datetime = NOW,
-    numbers: int = 1,
+    untried: int = 0,
     plan: Plan = STANDARD,
 ) -> Following:
-    return following(outcome, step, tries, now, plan, "成都市", numbers)
+    return following(outcome, step, tries, now, plan, "成都市", numbers=1 + untried, untried=untried)
 
 
 @pytest.mark.parametrize("outcome", ["completed", "human", "callback", "opted_out", "delivered"])
@@ -61,11 +61,11 @@ def test_tried_often_enough_it_goes_on_as_a_message_at_once() -> None:
 
 
 def test_another_number_once_each_then_a_message() -> None:
-    assert after("invalid_number", 1, numbers=2) == Again(NOW, other_number=True)
-    assert after("wrong_person", 1, numbers=2, now=at("2026-11-23T12:30")) == Again(
+    assert after("invalid_number", 1, untried=1) == Again(NOW, other_number=True)
+    assert after("wrong_person", 1, untried=1, now=at("2026-11-23T12:30")) == Again(
         at("2026-11-23T14:00"), other_number=True
     )
-    assert after("invalid_number", 2, numbers=2) == Again(NOW, channels=MESSAGES)
+    assert after("invalid_number", 2) == Again(NOW, channels=MESSAGES)
     assert after("invalid_number", 1) == Again(NOW, channels=MESSAGES)
 
 
@@ -144,7 +144,9 @@ def test_no_step_is_tried_for_ever(
         if not possible:
             return
         outcome = possible[tries % len(possible)]
-        found = following(outcome, step, tries, now, plan, "成都市", numbers)
+        found = following(
+            outcome, step, tries, now, plan, "成都市", numbers=numbers, untried=max(numbers - tries, 0)
+        )
         if isinstance(found, Finished):
             break
         rule = retries[outcome]

@@ -659,7 +659,9 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_outreach_event_reminder_id"), "outreach_event", ["reminder_id"], unique=False)
     op.create_index(op.f("ix_outreach_event_attempt_id"), "outreach_event", ["attempt_id"], unique=False)
-    op.create_index(op.f("ix_contact_exclusion_taxpayer_id"), "contact_exclusion", ["taxpayer_id"], unique=False)
+    op.create_index(
+        op.f("ix_contact_exclusion_taxpayer_id"), "contact_exclusion", ["taxpayer_id"], unique=False
+    )
     op.add_column("outbox_sms", sa.Column("taxpayer_id", sa.UUID(), nullable=True))
     op.add_column("outbox_sms", sa.Column("attempt_id", sa.UUID(), nullable=True))
     op.add_column(

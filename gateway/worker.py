@@ -30,7 +30,7 @@ from outreach.enrol import enrol
 from outreach.expiry import expire_deferrals
 from outreach.jobs import Duties, build_jobs, run_jobs
 from outreach.outbox import SmsSender
-from outreach.pacing import SMS, ensure_pace
+from outreach.pacing import SMS, set_pace
 from outreach.promises import check
 from outreach.risk import load_rules
 from outreach.sweep import sweep
@@ -118,9 +118,9 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         parts.append(sender.run(stop))
     try:
         async with sessions() as session, session.begin():
-            await ensure_pace(session, SMS, settings.sms_a_second, 1)
+            await set_pace(session, SMS, settings.sms_a_second, 1)
             if dialler is not None:
-                await ensure_pace(session, dialler.name, settings.dial_a_second, settings.dial_lines)
+                await set_pace(session, dialler.name, settings.dial_a_second, settings.dial_lines)
         live.start()
         log.info("worker_started", carrier=dialler.name if dialler else None, wechat=wechat is not None)
         await asyncio.gather(*parts)

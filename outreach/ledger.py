@@ -45,8 +45,7 @@ class Lease:
 class Held:
     """An attempt with its step, reminder and campaign, locked until the transaction ends.
 
-    ``in_time``: its lease has not run out. ``stopped``: the red button is pressed. ``phone_hash``: of the contact that was
-    chosen for it.
+    ``in_time``: its lease has not run out. ``stopped``: the red button is pressed.
     """
 
     attempt_id: uuid.UUID
@@ -54,8 +53,6 @@ class Held:
     token: int
     in_time: bool
     contact_id: uuid.UUID | None
-    phone_enc: bytes | None
-    phone_hash: bytes | None
     call_id: uuid.UUID | None
     outcome: str | None
     ended_at: datetime | None
@@ -66,7 +63,6 @@ class Held:
     step_state: StepState
     tries: int
     wanted: str | None
-    next_at: datetime
     stale_at: datetime
     reminder_id: uuid.UUID
     active: bool
@@ -138,8 +134,6 @@ async def hold(session: AsyncSession, attempt_id: uuid.UUID) -> Held | None:
         token=row.token,
         in_time=row.in_time,
         contact_id=row.contact_id,
-        phone_enc=row.phone_enc,
-        phone_hash=row.phone_hash,
         call_id=row.call_id,
         outcome=row.outcome,
         ended_at=row.ended_at,
@@ -150,7 +144,6 @@ async def hold(session: AsyncSession, attempt_id: uuid.UUID) -> Held | None:
         step_state=StepState(row.step_state),
         tries=row.tries,
         wanted=row.wanted,
-        next_at=row.next_at,
         stale_at=row.stale_at,
         reminder_id=row.reminder_id,
         active=row.active,
@@ -318,13 +311,14 @@ select not exists (select 1 from outreach_switch where stopped) and exists (
      select 1 from outreach_step s
       where s.campaign_id = c.id and s.lane = :lane and s.state = 'planned' and s.priority = p.n
         and s.next_at <= :now
+      order by s.next_at, s.id
       limit 1) d
    where c.status = 'running')
 """)
 _HOLD = text("""
 select a.id as attempt_id, a.state, a.token, a.leased_until > clock_timestamp() as in_time, a.contact_id,
-       k.phone_enc, k.phone_hash, a.call_id, a.outcome, a.ended_at, a.concluded_at,
-       s.id as step_id, s.key, s.lane, s.state as step_state, s.tries, s.wanted, s.next_at, s.stale_at,
+       a.call_id, a.outcome, a.ended_at, a.concluded_at,
+       s.id as step_id, s.key, s.lane, s.state as step_state, s.tries, s.wanted, s.stale_at,
        r.id as reminder_id, r.active, r.taxpayer_id, r.due, t.region,
        c.status, c.plan::text as plan, exists (select 1 from outreach_switch where stopped) as stopped
   from outreach_reminder r
@@ -332,7 +326,6 @@ select a.id as attempt_id, a.state, a.token, a.leased_until > clock_timestamp() 
   join outreach_attempt a on a.step_id = s.id
   join outreach_campaign c on c.id = r.campaign_id
   join taxpayer t on t.id = r.taxpayer_id
-  left join contact k on k.id = a.contact_id
  where a.id = :attempt
    for no key update of r, s, a
 """)

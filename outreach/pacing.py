@@ -42,12 +42,11 @@ class Lines:
         return max(0, min(self.free, self.slots))
 
 
-async def ensure_pace(session: AsyncSession, name: str, a_second: float, lines: int) -> None:
-    """Make the row of a carrier where it is missing; what somebody has set stays."""
+async def set_pace(session: AsyncSession, name: str, a_second: float, lines: int) -> None:
+    """What a carrier allows from now on; the slot that is next stays."""
+    allowed = {"a_second": a_second, "lines": lines}
     await session.execute(
-        insert(Pace)
-        .values(name=name, a_second=a_second, lines=lines)
-        .on_conflict_do_nothing(index_elements=["name"])
+        insert(Pace).values(name=name, **allowed).on_conflict_do_update(index_elements=["name"], set_=allowed)
     )
 
 

@@ -8,7 +8,7 @@ import time
 import pytest
 from sqlalchemy import select, text
 
-from outreach.pacing import AHEAD_S, READY_S, ensure_pace, hold_lines, hold_outbox, take_slot
+from outreach.pacing import AHEAD_S, READY_S, hold_lines, hold_outbox, set_pace, take_slot
 from store.engine import SessionFactory
 from store.outreach_models import Pace
 from tests.outreach.makers import PACE, open_lines
@@ -105,9 +105,12 @@ async def test_a_carrier_without_a_row_has_no_lines(sessions: SessionFactory) ->
         assert await hold_outbox(session) is None
 
 
-async def test_what_somebody_has_set_stays(sessions: SessionFactory) -> None:
+async def test_a_new_pace_counts_at_once_and_keeps_the_slot_that_is_next(sessions: SessionFactory) -> None:
     async with sessions() as session, session.begin():
-        await ensure_pace(session, PACE, 3.0, 5)
-        await ensure_pace(session, PACE, 9.0, 9)
-        pace = await session.get_one(Pace, PACE)
-    assert (pace.a_second, pace.lines) == (3.0, 5)
+        await set_pace(session, PACE, 3.0, 5)
+        await take_slot(session, PACE)
+        before = (await session.scalars(select(Pace.next_at))).one()
+        await set_pace(session, PACE, 9.0, 9)
+        pace = (await session.scalars(select(Pace))).one()
+        await session.refresh(pace)
+    assert (pace.a_second, pace.lines, pace.next_at) == (9.0, 9, before)

@@ -384,8 +384,9 @@ async def test_postgresql_restarted_under_a_running_worker(told: Told) -> None:
 
 async def _restarted(sessions: SessionFactory, url: str, folder: Path) -> None:
     clock = SetClock(OPEN)
-    await open_lines(sessions, 10, a_second=200.0)
-    await make_cases(sessions, await make_campaign(sessions), 60)
+    # Lines enough for those whose calls nobody knows of until they are looked up.
+    await open_lines(sessions, 100, a_second=20.0)
+    await make_cases(sessions, await make_campaign(sessions), 100)
     carrier = FakeCarrier(url, lambda: clock.at)
 
     async def dialled(many: int) -> bool:
@@ -400,7 +401,7 @@ async def _restarted(sessions: SessionFactory, url: str, folder: Path) -> None:
         await until(lambda: dialled(40), "it goes on after the restarts")
     # What the restart broke off is taken up as after any crash.
     await recover(sessions, carrier, clock)
-    assert await states(sessions) == {"done": 60}
+    assert await states(sessions) == {"done": 100}
     await check(sessions, settled=True)
     await carrier.aclose()
 

@@ -103,6 +103,7 @@ class Stack:
             "SHUILING_TODAY": TODAY.isoformat(),
             "SHUILING_DEMO": "true",
             "SHUILING_TELEPHONE": "false",
+            "SHUILING_WORKER": "false",
             "SHUILING_RATE_MESSAGES_PER_MINUTE": "100000",
             "SHUILING_RATE_SESSIONS_PER_MINUTE": "100000",
             "PYTHONUNBUFFERED": "1",

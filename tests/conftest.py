@@ -43,8 +43,9 @@ def stack(trained_model: Path) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def telephone(trained_model: Path) -> Iterator[Stack]:
-    """The same with the telephone: voices, hearing, the stand-in carrier, the browser phone."""
-    with data_folder() as folder, Stack(folder, {"SHUILING_TELEPHONE": "true"}) as running:
+    """The same with the telephone: voices, hearing, the stand-in carrier, the browser phone; and the worker of outreach."""
+    whole = {"SHUILING_TELEPHONE": "true", "SHUILING_WORKER": "true"}
+    with data_folder() as folder, Stack(folder, whole) as running:
         yield running
 
 

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -197,15 +198,23 @@ async def test_connections_cut_while_calls_are_begun_leave_nothing_doubled(
     monkeypatch.setattr(worker_module, "_AGAIN_S", 0.05)
     await open_lines(sessions, 40, a_second=100.0)
     await make_cases(sessions, await make_campaign(sessions), 30)
-    async with running(Worker(sessions, CIPHER, clock, dialler(sessions, carrier), "w1")):
-        for _ in range(6):
-            await asyncio.sleep(0.25)
+    worker = Worker(sessions, CIPHER, clock, dialler(sessions, carrier), "w1", at_once=4)
+    async with running(worker):
+        for many in (2, 6, 10, 14):
+
+            async def meant(many: int = many) -> bool:
+                return len(await asyncio.to_thread(_ids, url, "select id from call")) >= many
+
+            await until(meant, f"{many} calls are meant")
             await asyncio.to_thread(_cut_all, url)
-    with psycopg.connect(url) as connection:
-        dialled = [row[0] for row in connection.execute("select call_id from fake_dialled")]
-        meant = {row[0] for row in connection.execute("select id from call where state <> 'planned'")}
+    dialled = _ids(url, "select call_id from fake_dialled")
     assert len(dialled) == len(set(dialled))
-    assert set(dialled) <= meant
+    assert set(dialled) <= set(_ids(url, "select id from call where state <> 'planned'"))
+
+
+def _ids(url: str, query: LiteralString) -> list[uuid.UUID]:
+    with psycopg.connect(url) as connection:
+        return [row[0] for row in connection.execute(query)]
 
 
 def _cut_all(url: str) -> None:

@@ -8,11 +8,13 @@ import pytest
 
 import telephony.standin
 from dialects import lexicon
+from gateway.calls.cast import cast
 from store.personas import PERSONAS
-from telephony.standin.loader import load_folder, load_text
+from telephony.standin.loader import load_folder
 from telephony.standin.runner import plan
 from telephony.standin.script import Answer, Press, Say, Script
 from telephony.standin.speech import Studio
+from tests.support.stack import TODAY
 from tests.telephony.standin.fakes import Hum
 
 pytestmark = pytest.mark.unit
@@ -57,11 +59,14 @@ def test_every_answer_and_nearly_every_outcome_is_played() -> None:
     }  # fmt: skip
 
 
-def test_the_usual_script_suits_everybody() -> None:
-    file = Path(telephony.standin.__file__).with_name("usual.yml")
-    usual = load_text(file.read_text(encoding="utf-8"), str(file))
-    for fields in FIELDS.values():
-        usual.filled(fields)
+def test_the_usual_scripts_suit_everybody() -> None:
+    usual = {
+        script.name: script for script in load_folder(Path(telephony.standin.__file__).with_name("usual"))
+    }
+    assert {member.script or "pays" for member in cast(TODAY)} == set(usual)
+    for script in usual.values():
+        for fields in FIELDS.values():
+            script.filled(fields)
 
 
 async def test_all_can_be_rendered() -> None:

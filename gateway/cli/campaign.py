@@ -235,7 +235,7 @@ def _in_store(work: Callable[[AsyncSession], Awaitable[T]]) -> T:
 def _show_list(found: Sequence[Listed]) -> None:
     from outreach.campaigns import STATUS_ZH
 
-    table = _table("活动", "方案", "状态", "启动", "提醒", "进行中", "本人接通", "已缴清")
+    table = _table("活动", "方案", "状态", "启动", "提醒", "进行中", "有人接听", "已缴清")
     for each in found:
         started = f"{each.started_at:%Y-%m-%d}" if each.started_at else "—"
         counts = (each.reminders, each.active, each.reached, each.paid)
@@ -280,7 +280,7 @@ def _show_report(found: Progress) -> None:
     from outreach.reading import Standing
 
     _print(f"{found.name}（{found.title}），{STATUS_ZH[found.status]}")
-    funnel = _table("", "计划", "已提醒", "本人接通", "核实身份", "承诺缴款", "已缴清", "进行中")
+    funnel = _table("", "计划", "已提醒", "有人接听", "核实身份", "承诺缴款", "已缴清", "进行中")
     for each in found.funnels:
         stations = (
             each.planned,
@@ -307,7 +307,7 @@ def _show_report(found: Progress) -> None:
             outcomes.add_row(way(row.channel), said, f"{row.count:,}")
         _print(outcomes)
     _print(f"用了{found.calls:,}通电话、{found.messages:,}条消息。")
-    _print("从计划到本人接通：" + _spread(found.response, "小时"))
+    _print("从计划到有人接听：" + _spread(found.response, "小时"))
     _print("从期限到缴清：" + _spread(found.cycle, "天"))
 
 

@@ -51,7 +51,8 @@ class SocketWire:
     async def _next(self) -> WireIn:
         while not self._gone:
             try:
-                raw = await asyncio.wait_for(self._socket.receive(), SILENT_STREAM_S)
+                async with asyncio.timeout(SILENT_STREAM_S):
+                    raw = await self._socket.receive()
             except (RuntimeError, WebSocketDisconnect):
                 break
             except TimeoutError:

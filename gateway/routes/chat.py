@@ -74,7 +74,8 @@ async def talk(socket: WebSocket) -> None:
     parts: Parts = socket.app.state.parts
     await socket.accept()
     try:
-        hello = await asyncio.wait_for(receive_object(socket, FRAME_LIMIT), HELLO_TIMEOUT_S)
+        async with asyncio.timeout(HELLO_TIMEOUT_S):
+            hello = await receive_object(socket, FRAME_LIMIT)
         conversation = await greeted(parts, hello)
         if conversation is None:
             await socket.send_json({"type": "error", "code": "auth", "text": "会话已失效，请重新开始。"})

@@ -107,7 +107,8 @@ async def stream(socket: WebSocket) -> None:
     await socket.accept()
     wire = SocketWire(socket)
     try:
-        started = await asyncio.wait_for(wire.opening(), START_S)
+        async with asyncio.timeout(START_S):
+            started = await wire.opening()
         row = None
         if isinstance(started, StreamStarted):
             given = started.parameters

@@ -129,7 +129,8 @@ async def ring(socket: WebSocket) -> None:
         return
     await socket.accept()
     with contextlib.suppress(TimeoutError, WebSocketDisconnect, RuntimeError):
-        hello = await asyncio.wait_for(receive_object(socket, FRAME_LIMIT), HELLO_TIMEOUT_S)
+        async with asyncio.timeout(HELLO_TIMEOUT_S):
+            hello = await receive_object(socket, FRAME_LIMIT)
         try:
             shown = _greeted(phone, hello)
         except _RefusedError as error:

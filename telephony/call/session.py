@@ -65,7 +65,7 @@ from telephony.events import (
 log = structlog.get_logger("telephony.call")
 
 _DRAIN_S = 5.0
-"""How long what must still be written may take after the call."""
+"""How long what must still end or be written may take after the call: its outcome does not wait for ever."""
 _Asked = Understand | OpenMatter | Ask | CheckDigits | Book | JoinLine | LeaveLine
 _STAGES: dict[type[Command], Stage] = {
     Understand: Stage.UNDERSTAND,
@@ -144,7 +144,7 @@ class Session:
         receiving.cancel()
         await self.bridge.disconnect()
         await self._mouth.close()
-        await asyncio.gather(receiving, return_exceptions=True)
+        await asyncio.wait({receiving}, timeout=_DRAIN_S)
         if self._asking:
             await asyncio.wait(self._asking, timeout=_DRAIN_S)
         self._lines.put_nowait(None)

@@ -48,5 +48,6 @@ class BrowserCall:
 async def within(event: asyncio.Event, seconds: float) -> bool:
     """Whether ``event`` is set within that time."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await event.wait()
     return event.is_set()

@@ -147,7 +147,8 @@ class Decoder:
         log.warning("recogniser_failed", error=type(error).__name__)
 
     async def _wait(self, job: Future[_T]) -> _T:
-        return await asyncio.wait_for(asyncio.wrap_future(job), self._patience_s)
+        async with asyncio.timeout(self._patience_s):
+            return await asyncio.wrap_future(job)
 
     async def _renew(self) -> None:
         self._line = None

@@ -85,7 +85,7 @@ def test_a_caller_is_put_through_and_rates_the_talk(telephone: Stack, agent: Sea
         with psycopg.connect(telephone.database_url) as database:
             return database.execute("select outcome from call where id = %s", (call,)).fetchone()
 
-    wait_until(lambda: outcome() == ("human",), 120, "the outcome")
+    wait_until(lambda: outcome() == ("human",), 40, "the outcome")
     with psycopg.connect(telephone.database_url) as database:
         rated = database.execute(
             "select s.score, s.channel, t.first_answer_at is not null from survey s"

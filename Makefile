@@ -21,7 +21,7 @@ serve: setup ## 启动税铃，Ctrl-C 停止 · start everything, Ctrl-C stops i
 	@exec $(SHUILING) serve
 
 test: train ## 运行全部测试 · run every test
-	$(PYTHON) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
+	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: setup ## 静态检查：ruff、mypy、import-linter · static checks
 	.venv/bin/ruff check .

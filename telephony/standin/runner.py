@@ -85,8 +85,8 @@ class Runner:
             try:
                 await self._standin.assign(member.to, part.script, part.pack, member.fields)
                 self._live[member.to] = row
-                call_id = await self._gateway.place(member.to, member.taxpayer)
-                row.outcome = await self._ended(call_id)
+                row.call_id = await self._gateway.place(member.to, member.taxpayer)
+                row.outcome = await self._ended(row.call_id)
             except RunError as error:
                 row.state, row.outcome, row.notes = "broken", "broken", (str(error),)
             finally:

@@ -32,6 +32,7 @@ class Row:
     pack: str
     expected: tuple[str, ...]
     to: str = ""
+    call_id: str = ""
     state: str = "waiting"
     seconds: int = 0
     saying: str = ""

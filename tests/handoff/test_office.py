@@ -105,6 +105,7 @@ _moments = st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 1)).map(
 
 @given(opening=_hours, at=_moments, minutes=st.integers(1, 30))
 @example(opening=STANDARD, at=_at(2, 13, 17, 59), minutes=30)
+@example(opening=Hours(((time(0), time(0, 1)),)), at=_at(5, 1, 0, 1), minutes=20)
 def test_after_lies_where_exactly_so_many_minutes_were_staffed(
     opening: Hours, at: datetime, minutes: int
 ) -> None:
@@ -115,7 +116,8 @@ def test_after_lies_where_exactly_so_many_minutes_were_staffed(
     else:
         # Stretches so short that a month does not hold the minutes: they are counted as they pass.
         assert then == at + timedelta(minutes=minutes)
-        assert _staffed_minutes(opening, at, at + timedelta(days=31)) < minutes
+        month_ends = datetime.combine(at.date() + timedelta(days=31), time(), SHANGHAI)
+        assert _staffed_minutes(opening, at, month_ends) < minutes
 
 
 @given(opening=_hours, at=_moments, first=st.integers(1, 20), second=st.integers(1, 20))

@@ -89,7 +89,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 app.state.playback = telephone.playback
                 app.state.voice = telephone.hooks
                 if console is not None:
-                    console.hand_in(built, chosen, telephone.agents)
+                    console.hand_in(built, chosen, telephone)
                 yield
 
     app = FastAPI(title="Shuiling 税铃", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)

@@ -11,12 +11,12 @@ from nicegui import ui
 from chat import threads
 from chat.limits import RateLimit
 from gateway.agent_guard import WrittenGuard
+from gateway.calls.build import Telephone
 from gateway.parts import Parts, address
 from gateway.questions import question_miner
 from gateway.settings import ROOT, Settings
 from handoff.console import entrance, files, pages
 from handoff.console.parts import ConsoleParts, install
-from handoff.ports import CallLine
 from handoff.signing import Keys
 from kb.check import load_forbidden
 from outreach.console import pages as outreach_pages
@@ -45,7 +45,7 @@ def mount(app: FastAPI, settings: Settings) -> None:
     )
 
 
-def hand_in(parts: Parts, settings: Settings, calls: CallLine | None) -> None:
+def hand_in(parts: Parts, settings: Settings, telephone: Telephone | None) -> None:
     """Give the pages the gateway's parts; they are one set a process."""
 
     async def prompt(conversation_id: uuid.UUID, command: str, shown: str) -> None:
@@ -69,7 +69,8 @@ def hand_in(parts: Parts, settings: Settings, calls: CallLine | None) -> None:
             ),
             prompt=prompt,
             miner=question_miner(parts.services.kb.embedder),
-            calls=calls,
+            calls=telephone.agents if telephone is not None else None,
+            recording=telephone.playback.links.make if telephone is not None else None,
             now=parts.clock.now,
             today=parts.clock.today,
             file_of=parts.uploads.path,

@@ -17,7 +17,7 @@ import httpx
 import structlog
 
 from gateway.settings import Settings, WechatAccount
-from outreach.ports import SmsRefused, SmsUnsure, WechatClosed, WechatGone
+from outreach.ports import MessageRefused, MessageUnsure, WechatClosed, WechatGone
 
 log = structlog.get_logger("gateway.wechat")
 TIMEOUT_S = 10.0
@@ -54,7 +54,7 @@ class WechatClient:
     async def template(self, openid: str, about: str, outbox_id: int) -> str:
         """Send the reminder template; no link in it. Returns ``msgid``."""
         if self._account.template_id is None:
-            raise SmsRefused("没有设置模板消息的编号（SHUILING_WECHAT_TEMPLATE_ID）")
+            raise MessageRefused("没有设置模板消息的编号（SHUILING_WECHAT_TEMPLATE_ID）")
         answer = await self._post(
             "/cgi-bin/message/template/send",
             {
@@ -87,15 +87,15 @@ class WechatClient:
             raise WechatClosed(_CLOSED[code])
         if code == _GONE:
             raise WechatGone("对方没有关注公众号")
-        raise SmsRefused(f"微信没有接受：错误码{code}", for_good=code not in _LATER | _TOKEN_BAD)
+        raise MessageRefused(f"微信没有接受：错误码{code}", for_good=code not in _LATER | _TOKEN_BAD)
 
     async def _ask(self, path: str, content: Mapping[str, Any], token: str) -> Mapping[str, Any]:
         try:
             return await self._json(path, content, {"access_token": token})
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise SmsRefused("连不上微信", for_good=False) from error
+            raise MessageRefused("连不上微信", for_good=False) from error
         except (httpx.HTTPError, ValueError) as error:
-            raise SmsUnsure("微信没有回答") from error
+            raise MessageUnsure("微信没有回答") from error
 
     async def _json(
         self, path: str, content: Mapping[str, Any], query: Mapping[str, str] | None = None
@@ -122,7 +122,7 @@ class WechatClient:
             token = answer.get("access_token")
             if not token:
                 log.error("wechat_token_refused", code=answer.get("errcode"))
-                raise SmsRefused(f"微信没有给出访问凭据：错误码{answer.get('errcode')}", for_good=False)
+                raise MessageRefused(f"微信没有给出访问凭据：错误码{answer.get('errcode')}", for_good=False)
             self._token = str(token)
             self._token_until = time.monotonic() + float(answer.get("expires_in") or 0) - _EARLY_S
             return self._token
@@ -137,7 +137,7 @@ class WechatClient:
         try:
             return await self._json("/cgi-bin/stable_token", wanted)
         except (httpx.HTTPError, ValueError) as error:
-            raise SmsRefused("连不上微信", for_good=False) from error
+            raise MessageRefused("连不上微信", for_good=False) from error
 
 
 def template_data(fields: Mapping[str, str], about: str) -> dict[str, dict[str, str]]:

@@ -19,7 +19,6 @@ from outreach.plan import Tier
 from outreach.retry import reached
 from outreach.terms import Facts, History
 from store.models import Contact
-from store.outreach_models import Step
 
 SAID_LATELY = timedelta(days=90)
 """For so long a taxpayer who said they were short of cash is taken to be so."""
@@ -36,11 +35,6 @@ class Number:
     phone_hash: bytes
     last_try: int | None
     """Number of the latest attempt of the step that went to it; ``None``: not tried yet."""
-
-
-async def facts_of(session: AsyncSession, step: Step, now: datetime) -> Facts:
-    """What is true of the reminder of ``step``. Raises LookupError when it is gone."""
-    return await facts_about(session, step.reminder_id, now)
 
 
 async def facts_about(session: AsyncSession, reminder_id: uuid.UUID, now: datetime) -> Facts:

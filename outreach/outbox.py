@@ -22,8 +22,8 @@ from sqlalchemy import text as sql
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from outreach.pacing import SMS
-from outreach.ports import Clock, SentSms, SmsCarrier, SmsRefused, SmsUnsure
+from outreach.pacing import SMS, next_slots, take_slots
+from outreach.ports import Clock, MessageRefused, MessageUnsure, SentSms, SmsCarrier
 from outreach.switches import go_ahead
 from store.crypto import CipherError, FieldCipher
 from store.engine import SessionFactory
@@ -44,8 +44,6 @@ SILENT_FOR = timedelta(days=1)
 _BATCH = 50
 _AHEAD_S = 5.0
 """Slots of the pace are taken for so many seconds, so that a lease never runs out while its row waits for one."""
-_SANE_S = 50.0
-"""Further ahead than this no senders together move the pace."""
 _IDLE_S, _CODES_IDLE_S, _TIDY_EVERY_S = 1.0, 0.3, 30.0
 
 _KIND = {True: "s.purpose = :code", False: "s.purpose <> :code"}
@@ -116,19 +114,6 @@ update outbox_sms set state = 'failed', ended_at = :now, leased_until = null, er
  where id = :id and token = :token and state = 'intent' and carrier_id is null"""
 _UNREADABLE = """
 update outbox_sms set state = 'failed', ended_at = :now, leased_until = null, error = '号码或内容无法解密' where id = :id"""
-# The pace is about wires: it goes by the database's own time. A row further ahead than any sender can have moved it was
-# left by a clock that jumped.
-_AHEAD = """
-select a_second,
-       case when next_at between clock_timestamp() and clock_timestamp() + make_interval(secs => :sane)
-         then extract(epoch from next_at - clock_timestamp()) else 0 end::float as ahead
-  from outreach_pace where name = :name"""
-_SLOTS = f"""
-update outreach_pace p
-   set next_at = clock_timestamp() + make_interval(secs => was.ahead + :count / p.a_second)
-  from ({_AHEAD} for update) was
- where p.name = :name
-returning was.ahead, p.a_second"""  # noqa: S608
 _SETTLE = """
 update outbox_sms set state = 'delivered', ended_at = :now, error = '运营商一直没有回执，按已送出处理'
  where state = 'sent' and intent_at <= :before
@@ -195,7 +180,8 @@ class SmsSender:
                 busy = 0
             if not busy:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), idle_s)
+                    async with asyncio.timeout(idle_s):
+                        await stop.wait()
 
     async def _send(self, *, codes: bool) -> int:
         if self._carrier is None:
@@ -223,20 +209,17 @@ class SmsSender:
         """Rows with the seconds each has to wait for its slot."""
         async with self._sessions() as session, session.begin():
             now = await self._clock.now(session)
-            pace = {"name": self._pace, "sane": _SANE_S}
-            before = (await session.execute(sql(_AHEAD), pace)).first()
+            slots = await next_slots(session, self._pace)
             most = _BATCH
-            if before is not None and not codes:
-                if before.ahead > _AHEAD_S:
+            if slots is not None and not codes:
+                if slots.first_s > _AHEAD_S:
                     return [], []
-                most = max(1, min(_BATCH, int(before.a_second * _AHEAD_S)))
+                most = max(1, min(_BATCH, int(slots.a_second * _AHEAD_S)))
             rows = await self._taken(session, _WANTED.format(kind=_KIND[codes]), now, most, code=CODE_PURPOSE)
-            if not rows or before is None:
+            taken = await take_slots(session, self._pace, len(rows)) if rows else None
+            if taken is None or codes:
                 return rows, [0.0] * len(rows)
-            taken = (await session.execute(sql(_SLOTS), {**pace, "count": float(len(rows))})).one()
-            return rows, [
-                0.0 if codes else taken.ahead + place / taken.a_second for place in range(len(rows))
-            ]
+            return rows, [taken.first_s + place / taken.a_second for place in range(len(rows))]
 
     async def _taken(
         self, session: AsyncSession, wanted: str, now: datetime, most: int, **more: str
@@ -275,11 +258,11 @@ class SmsSender:
         try:
             async with asyncio.timeout(left):
                 sent = await carrier.send(row.id, e164(row.to), row.body)
-        except (SmsUnsure, TimeoutError):
+        except (MessageUnsure, TimeoutError):
             log.warning("sms_unsure", outbox=row.id)
         except PhoneError:
-            await self._refused(row, first_at, SmsRefused("登记的号码不是可以发短信的号码"))
-        except SmsRefused as refused:
+            await self._refused(row, first_at, MessageRefused("登记的号码不是可以发短信的号码"))
+        except MessageRefused as refused:
             await self._refused(row, first_at, refused)
         else:
             await self._sent(row, sent)
@@ -296,12 +279,12 @@ class SmsSender:
             try:
                 async with asyncio.timeout(SEND_WITHIN_S):
                     found = await self._carrier.find(e164(row.to), row.body, since)
-            except (SmsUnsure, SmsRefused, TimeoutError):
+            except (MessageUnsure, MessageRefused, TimeoutError):
                 if now - since > GIVE_UP_AFTER:
                     await self._failed(row, "不确定运营商有没有发出，没有再发")
                 continue
             if found is None:
-                await self._refused(row, since, SmsRefused("运营商没有收到", for_good=False))
+                await self._refused(row, since, MessageRefused("运营商没有收到", for_good=False))
             elif not await self._sent(row, found):
                 await self._failed(row, "运营商那边同样内容的短信不止一条，分不清是哪一条，没有再发")
         return len(rows)
@@ -318,7 +301,7 @@ class SmsSender:
             await session.execute(sql(_SENT), {"id": row.id, "carrier_id": sent.carrier_id})
         return True
 
-    async def _refused(self, row: _Row, first_at: datetime, refused: SmsRefused) -> None:
+    async def _refused(self, row: _Row, first_at: datetime, refused: MessageRefused) -> None:
         if refused.for_good:
             await self._failed(row, str(refused))
             return

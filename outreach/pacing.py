@@ -6,6 +6,7 @@ Pace and leases are about wires and processes, so they go by the database's own 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
@@ -42,6 +43,14 @@ class Lines:
         return max(0, min(self.free, self.slots))
 
 
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """Slots one after the other: the first in ``first_s`` seconds, ``a_second`` of them a second."""
+
+    first_s: float
+    a_second: float
+
+
 async def set_pace(session: AsyncSession, name: str, a_second: float, lines: int) -> None:
     """What a carrier allows from now on; the slot that is next stays."""
     allowed = {"a_second": a_second, "lines": lines}
@@ -71,22 +80,40 @@ async def hold_outbox(session: AsyncSession) -> int | None:
 
 
 async def take_slot(session: AsyncSession, name: str) -> float:
-    """Take the next slot of a carrier; returns in how many seconds it is.
+    """Take the next slot of a carrier, :data:`READY_S` ahead at least; returns in how many seconds it is.
 
     Raises:
         LookupError: there is no row for ``name``.
     """
-    wait = await session.scalar(_SLOT, {"name": name, "ready": READY_S})
-    if wait is None:
+    slots = await take_slots(session, name, 1, READY_S)
+    if slots is None:
         raise LookupError(f"no pace {name}")
-    return float(wait)
+    return slots.first_s
+
+
+async def next_slots(session: AsyncSession, name: str) -> Slots | None:
+    """Those that come next, which may be taken by somebody else meanwhile; ``None``: there is no pace."""
+    return _slots((await session.execute(_NEXT, {"name": name})).one_or_none())
+
+
+async def take_slots(session: AsyncSession, name: str, count: int, ready_s: float = 0.0) -> Slots | None:
+    """Take so many, the first of them ``ready_s`` ahead at least; ``None``: there is no pace."""
+    return _slots(
+        (await session.execute(_TAKE, {"name": name, "count": count, "ready": ready_s})).one_or_none()
+    )
+
+
+def _slots(row: Any) -> Slots | None:
+    return Slots(float(row.first_s), float(row.a_second)) if row is not None else None
 
 
 _HOLD = text("select 1 from outreach_pace where name = :name for update")
-# A row further ahead than any worker can have moved it was left by a clock that jumped.
-_LINES = text("""
+# A row further ahead than all who share it can have moved it was left by a clock that jumped.
+_SANE = "60 + 2 / a_second"
+_LINES = text(
+    """
 select least(p.lines, hosted.lines) - live.calls - leased.attempts as free,
-       ceil((:ahead - case when p.s > 30 + 2 / a_second then 0 else least(p.s, :ahead) end) * p.a_second)::int
+       ceil((:ahead - case when p.s > SANE then 0 else least(p.s, :ahead) end) * p.a_second)::int
          - leased.without_slot as slots
   from (
     select lines, a_second, greatest(0, extract(epoch from next_at - clock_timestamp())) as s
@@ -99,7 +126,8 @@ select least(p.lines, hosted.lines) - live.calls - leased.attempts as free,
    select count(*)::int as attempts, (count(*) filter (where slot_at is null))::int as without_slot
      from outreach_attempt
     where state = 'leased' and channel = 'call' and leased_until > clock_timestamp()) leased
-""")
+""".replace("SANE", _SANE)
+)
 _OUTBOX = text("""
 select ceil(p.a_second * :seconds)::int - (
          select count(*)::int
@@ -111,12 +139,24 @@ select ceil(p.a_second * :seconds)::int - (
   from outreach_pace p
  where p.name = :name
 """)
-_SLOT = text("""
+_NEXT = text(
+    """
+select a_second,
+       case when s between 0 and SANE then s else 0 end as first_s
+  from (
+    select a_second, extract(epoch from next_at - clock_timestamp()) as s from outreach_pace where name = :name) p
+""".replace("SANE", _SANE)
+)
+_TAKE = text(
+    """
 update outreach_pace
-   set next_at = make_interval(secs => 1 / a_second) + case
-         when extract(epoch from next_at - clock_timestamp()) between :ready and 30 + 2 / a_second then next_at
+   set next_at = make_interval(secs => cast(:count as float) / a_second) + case
+         when extract(epoch from next_at - clock_timestamp()) between :ready and SANE then next_at
          else clock_timestamp() + make_interval(secs => :ready)
        end
  where name = :name
-returning extract(epoch from next_at - make_interval(secs => 1 / a_second) - clock_timestamp())
-""")
+returning extract(epoch from next_at - make_interval(secs => cast(:count as float) / a_second) - clock_timestamp())
+            as first_s,
+          a_second
+""".replace("SANE", _SANE)
+)

@@ -47,7 +47,7 @@ class SentSms:
     carrier_id: str
 
 
-class SmsRefused(Exception):
+class MessageRefused(Exception):
     """The carrier did not take the text; the words (Chinese) say why. ``for_good``: trying again is of no use."""
 
     def __init__(self, words: str, *, for_good: bool = True) -> None:
@@ -55,7 +55,7 @@ class SmsRefused(Exception):
         self.for_good = for_good
 
 
-class SmsUnsure(Exception):
+class MessageUnsure(Exception):
     """Nobody knows whether the carrier took the text."""
 
 
@@ -65,22 +65,22 @@ class SmsCarrier(Protocol):
     name: str
 
     async def send(self, outbox_id: int, to: str, body: str) -> SentSms:
-        """Send; raises :class:`SmsRefused` or :class:`SmsUnsure`. ``to`` in E.164."""
+        """Send; raises :class:`MessageRefused` or :class:`MessageUnsure`. ``to`` in E.164."""
 
     async def find(self, to: str, body: str, since: datetime) -> SentSms | None:
-        """A text to this number with this body sent at or after ``since``. Raises :class:`SmsUnsure`."""
+        """A text to this number with this body sent at or after ``since``. Raises :class:`MessageUnsure`."""
 
 
-class WechatGone(SmsRefused):
+class WechatGone(MessageRefused):
     """They do not follow the account."""
 
 
-class WechatClosed(SmsRefused):
+class WechatClosed(MessageRefused):
     """Only their next word lets us write to them freely again."""
 
 
 class WechatCarrier(Protocol):
-    """Writes to followers of the Official Account. Raises :class:`SmsRefused` or :class:`SmsUnsure`."""
+    """Writes to followers of the Official Account. Raises :class:`MessageRefused` or :class:`MessageUnsure`."""
 
     async def template(self, openid: str, about: str, outbox_id: int) -> str:
         """Send the reminder template; returns the message id there. The same ``outbox_id`` is sent once within ten minutes."""

@@ -6,17 +6,18 @@ For officers: it names no amount and no number in clear; verification codes are 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from handoff.card import CALL_OUTCOME_ZH
 from handoff.casework import CASE_ZH
+from handoff.naming import PROMISE_ZH
 from outreach.channels.inbox import OVERTAKEN, SHOWN, WAITING
 from outreach.notices import CHANNEL
 from outreach.plan import Channel
@@ -83,7 +84,6 @@ _INBOX_ZH = {WAITING: "等对方下次核实身份时显示", SHOWN: "已显示"
 _PURPOSE_ZH = {"notice": "办理结果的短信通知", "reminder": "提醒短信"}
 _TALK_ZH = {"web": "网上对话", "wechat": "微信对话", "rest": "其他渠道的对话"}
 _CASE_STATE_ZH = {"open": "办理中", "done": "已办结", "dropped": "已撤下"}
-_PROMISE_ZH = {"open": "未到期", "kept": "已兑现", "broken": "未兑现", "replaced": "已另作安排"}
 
 
 async def timeline(session: AsyncSession, taxpayer_id: uuid.UUID) -> tuple[Entry, ...]:
@@ -197,10 +197,18 @@ async def _talks(session: AsyncSession, taxpayer_id: uuid.UUID) -> list[Entry]:
     ]
 
 
-async def _calls(session: AsyncSession, taxpayer_id: uuid.UUID) -> list[Entry]:
-    rows = await session.scalars(
-        select(Call).where(Call.taxpayer_id == taxpayer_id).order_by(Call.created_at.desc()).limit(SHOWN_MOST)
+Kept = TypeVar("Kept", Call, Promise, Case, DeferralApplication)
+
+
+async def _latest(session: AsyncSession, kind: type[Kept], taxpayer_id: uuid.UUID) -> Sequence[Kept]:
+    found = await session.scalars(
+        select(kind).where(kind.taxpayer_id == taxpayer_id).order_by(kind.created_at.desc()).limit(SHOWN_MOST)
     )
+    return found.all()
+
+
+async def _calls(session: AsyncSession, taxpayer_id: uuid.UUID) -> list[Entry]:
+    rows = await _latest(session, Call, taxpayer_id)
     return [
         Entry(
             row.answered_at or row.intent_at or row.created_at,
@@ -216,19 +224,14 @@ async def _calls(session: AsyncSession, taxpayer_id: uuid.UUID) -> list[Entry]:
 
 
 async def _promises(session: AsyncSession, taxpayer_id: uuid.UUID) -> list[Entry]:
-    rows = await session.scalars(
-        select(Promise)
-        .where(Promise.taxpayer_id == taxpayer_id)
-        .order_by(Promise.created_at.desc())
-        .limit(SHOWN_MOST)
-    )
+    rows = await _latest(session, Promise, taxpayer_id)
     return [
         Entry(
             row.created_at,
             Kind.PROMISE,
             "",
             f"答应{row.promised_on.month}月{row.promised_on.day}日前缴",
-            _PROMISE_ZH.get(row.status, row.status),
+            PROMISE_ZH.get(row.status, row.status),
             f"promise:{row.id}",
             row.conversation_id,
         )
@@ -237,9 +240,7 @@ async def _promises(session: AsyncSession, taxpayer_id: uuid.UUID) -> list[Entry
 
 
 async def _cases(session: AsyncSession, taxpayer_id: uuid.UUID) -> list[Entry]:
-    rows = await session.scalars(
-        select(Case).where(Case.taxpayer_id == taxpayer_id).order_by(Case.created_at.desc()).limit(SHOWN_MOST)
-    )
+    rows = await _latest(session, Case, taxpayer_id)
     return [
         Entry(
             row.created_at,
@@ -255,12 +256,7 @@ async def _cases(session: AsyncSession, taxpayer_id: uuid.UUID) -> list[Entry]:
 
 
 async def _deferrals(session: AsyncSession, taxpayer_id: uuid.UUID) -> list[Entry]:
-    rows = await session.scalars(
-        select(DeferralApplication)
-        .where(DeferralApplication.taxpayer_id == taxpayer_id)
-        .order_by(DeferralApplication.created_at.desc())
-        .limit(SHOWN_MOST)
-    )
+    rows = await _latest(session, DeferralApplication, taxpayer_id)
     return [
         Entry(
             row.submitted_at or row.created_at,

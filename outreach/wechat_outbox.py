@@ -23,7 +23,7 @@ from sqlalchemy import Interval, func, literal, update
 from sqlalchemy import text as sql
 from sqlalchemy.exc import SQLAlchemyError
 
-from outreach.ports import Clock, SmsRefused, SmsUnsure, WechatCarrier, WechatClosed, WechatGone
+from outreach.ports import Clock, MessageRefused, MessageUnsure, WechatCarrier, WechatClosed, WechatGone
 from outreach.wechat_handover import BODY, GOOD_FOR, KEPT_BACK, OPEN_FOR, hand_over
 from outreach.wechat_users import KEPT
 from outreach.wechat_words import fitting, pieces, together
@@ -195,7 +195,8 @@ class WechatSender:
                 busy = 0
             if not busy:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), _LOOK_S)
+                    async with asyncio.timeout(_LOOK_S):
+                        await self._woken.wait()
                 self._woken.clear()
 
     async def step(self) -> int:
@@ -266,7 +267,7 @@ class WechatSender:
             return False
         try:
             carrier_id = await self._ask(rows)
-        except SmsUnsure:
+        except MessageUnsure:
             log.warning("wechat_unsure", outbox=ids)
             self._resting_until = _loop_time() + _REST_S
             return False
@@ -274,7 +275,7 @@ class WechatSender:
             await self._closed(rows[0].openid)
             await self._put_back(token, rows, str(closed), meant=True, pause=timedelta())
             return False
-        except SmsRefused as refused:
+        except MessageRefused as refused:
             if isinstance(refused, WechatGone):
                 await self._not_following(rows[0].openid)
             if not refused.for_good:

@@ -39,16 +39,14 @@ _AWAY = (OperationalError, InterfaceError, PoolTimeoutError, OSError)
 _WAKING = frozenset({"outreach", "resync"})
 
 Carry = Callable[[Lease], Awaitable[None]]
-Room = Callable[[AsyncSession], Awaitable[int]]
 
 
 class Worker:
     """Carries out what is due.
 
     Args:
-        dialler: dials calls; without it this worker leaves the lane of calls to others.
+        dialler: dials calls, at the pace of the row of its name; without it this worker leaves the lane of calls to others.
         name: of this worker, unique among all.
-        pace_name: row of ``outreach_pace`` that paces its calls; the dialler's name if not given.
         live: wakes it at once where something was released; it looks every :data:`LOOK_S` anyway.
         lease_s: how long a lease lasts, in seconds; longer than anything takes from the lease to the intent.
     """
@@ -61,7 +59,6 @@ class Worker:
         dialler: Dialler | None,
         name: str,
         *,
-        pace_name: str | None = None,
         live: Live | None = None,
         lease_s: float = LEASE_S,
         at_once: int = AT_ONCE,
@@ -78,7 +75,7 @@ class Worker:
         }
         self._calls: CallLane | None = None
         if dialler is not None:
-            self._pace = pace_name or dialler.name
+            self._pace = dialler.name
             self._calls = CallLane(self._transactions, cipher, clock, dialler, self._pace, self._stop.is_set)
             self._carry[Lane.CALL] = self._calls.carry_out
 
@@ -138,7 +135,8 @@ class Worker:
 
     async def _rest(self, woken: asyncio.Event, pause: float) -> None:
         try:
-            await asyncio.wait_for(woken.wait(), pause)
+            async with asyncio.timeout(pause):
+                await woken.wait()
         except TimeoutError:
             pass
 

@@ -20,13 +20,36 @@ from telephony.carriers.twilio import TwilioCarrier
 
 HUMAN_S = 3600
 """How long a caller may talk with a human before the carrier ends the call."""
-_STANDIN_FROM = "+8657112366000"
+_STANDIN_SENDER = "+8657112366000"
 _RESULTS = {
     DialResult.PLACED: PlaceResult.PLACED,
     DialResult.REFUSED: PlaceResult.REFUSED,
     DialResult.UNSURE: PlaceResult.UNSURE,
     DialResult.TAKEN: PlaceResult.ABANDONED,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account at whoever speaks Twilio's REST; ``sender``: the number, or for texts the messaging service, we use."""
+
+    sid: str
+    token: str
+    sender: str
+    name: str
+    api_base: str | None = None
+
+
+def account_of(settings: Settings, sender: str | None) -> Account | None:
+    """Twilio's where its keys and a sender are set, else the stand-in's where the demonstration runs one."""
+    if settings.twilio_account_sid and settings.twilio_auth_token and sender:
+        token = settings.twilio_auth_token.get_secret_value()
+        return Account(settings.twilio_account_sid, token, sender, "twilio", settings.twilio_api_base)
+    if not runs_here(settings):
+        return None
+    own = standin_account(settings.internal_token.get_secret_value())
+    api_base = f"http://127.0.0.1:{settings.standin_port}"
+    return Account(own.sid, own.token, _STANDIN_SENDER, "standin", api_base)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +66,12 @@ def callbacks_of(settings: Settings) -> Callbacks:
 
 
 def outbound_carrier(settings: Settings, callbacks: Callbacks) -> Outbound | None:
-    """Twilio where its keys are set, else the stand-in where the demonstration runs one."""
-    if settings.twilio_account_sid and settings.twilio_auth_token and settings.twilio_from:
-        token = settings.twilio_auth_token.get_secret_value()
-        carrier = TwilioCarrier(
-            settings.twilio_account_sid,
-            token,
-            settings.twilio_from,
-            callbacks,
-            api_base=settings.twilio_api_base,
-        )
-        return Outbound(carrier, token)
-    if not runs_here(settings):
+    """Whoever carries campaigns' calls; connects on first use."""
+    account = account_of(settings, settings.twilio_from)
+    if account is None:
         return None
-    account = standin_account(settings.internal_token.get_secret_value())
-    base = f"http://127.0.0.1:{settings.standin_port}"
     carrier = TwilioCarrier(
-        account.sid, account.token, _STANDIN_FROM, callbacks, api_base=base, name="standin"
+        account.sid, account.token, account.sender, callbacks, api_base=account.api_base, name=account.name
     )
     return Outbound(carrier, account.token)
 

@@ -8,9 +8,10 @@ from handoff.card import STANDING_ZH, BillToday, Card, Standing, card_of, reveal
 from handoff.console.bits import fact, heading, yuan
 from handoff.console.parts import parts
 from handoff.console.visitor import Visitor, told
-from handoff.console.words import CHANNEL_ZH, PACK_ZH, clock
+from handoff.console.words import PACK_ZH, clock
 from handoff.decision_words import day
 from handoff.inbox import Row
+from handoff.naming import CHANNEL_ZH, PROMISE_ZH
 from handoff.permissions import Action
 from store.models import TaxpayerKind
 from tax.deferral import STATUS_ZH
@@ -28,7 +29,6 @@ _CASE_ZH = {
     "review": "回访",
     "collection": "跟进任务",
 }
-_PROMISE_ZH = {"open": "未到期", "kept": "已兑现", "broken": "未兑现", "replaced": "已另作安排"}
 _DONE_ZH = {"open": "办理中", "done": "已办结", "dropped": "不办"}
 
 
@@ -141,7 +141,7 @@ def _agreed(card: Card) -> None:
     if card.promises:
         heading("缴款承诺")
     for promise in card.promises:
-        fact(day(promise.on), _PROMISE_ZH.get(promise.status, promise.status))
+        fact(day(promise.on), PROMISE_ZH.get(promise.status, promise.status))
     if card.cases:
         heading("事项")
     for case in card.cases:

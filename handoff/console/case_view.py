@@ -13,8 +13,9 @@ from handoff.casework import DONE, OPEN, TOLD, Settlement, drop, reopen, settle,
 from handoff.console.bits import fact, heading, yuan
 from handoff.console.parts import parts
 from handoff.console.visitor import Visitor, told
-from handoff.console.words import CHANNEL_ZH, clock
+from handoff.console.words import clock
 from handoff.decision_words import day
+from handoff.naming import CHANNEL_ZH
 from handoff.permissions import Action
 from handoff.worklist import CaseFile, Work, callback_number, case_file, work_list
 from store.models import CaseKind

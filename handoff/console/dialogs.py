@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from nicegui import ui
 from sqlalchemy import select
 
+from handoff.console.asking import answer, question
 from handoff.console.parts import parts
 from handoff.console.visitor import Visitor, told
 from handoff.invite import invite
@@ -23,17 +23,9 @@ _ENDINGS = {d.value: words for d, words in DISPOSITION_ZH.items() if d is not Di
 _PRESENCE = {Presence.ONLINE: "在线", Presence.AWAY: "小休", Presence.OFFLINE: "离线"}
 
 
-@contextmanager
-def _asking(title: str) -> Iterator[ui.dialog]:
-    # At the page's root: the row of buttons that was pressed is drawn anew while the dialog is open.
-    with ui.context.client.content, ui.dialog() as dialog, ui.card().classes("w-[28rem] max-w-full"):
-        ui.label(title).classes("text-lg font-bold")
-        yield dialog
-
-
 async def ask_override(findings: Sequence[Finding]) -> str | None:
     """Why to send it all the same, or ``None``: not to."""
-    with _asking("发送前请再看一眼") as dialog:
+    with question("发送前请再看一眼", "w-[28rem]") as dialog:
         for finding in findings:
             ui.label(finding.words).classes("sl-warn")
         why = (
@@ -52,15 +44,14 @@ async def ask_override(findings: Sequence[Finding]) -> str | None:
             send.props("data-mark=send-anyway").bind_enabled_from(
                 why, "value", lambda value: bool((value or "").strip())
             )
-    answer = await dialog
-    dialog.delete()
-    return answer if isinstance(answer, str) else None
+    why_all_the_same = await answer(dialog)
+    return why_all_the_same if isinstance(why_all_the_same, str) else None
 
 
 async def ask_transfer(who: Visitor, conversation_id: uuid.UUID) -> bool:
     """To a skill, to a colleague, or back into the queue; whether it was done."""
     colleagues = await _colleagues(who)
-    with _asking("转接") as dialog:
+    with question("转接", "w-[28rem]") as dialog:
         skill = ui.select(
             {s.value: words for s, words in SKILL_ZH.items()}, label="转给技能组", clearable=True
         ).classes("w-full")
@@ -87,13 +78,13 @@ async def ask_transfer(who: Visitor, conversation_id: uuid.UUID) -> bool:
             ui.button("取消", on_click=lambda: dialog.submit(False)).props("flat no-caps")
             ui.button("放回队列", on_click=lambda: do(True)).props("outline no-caps")
             ui.button("转接", on_click=do).props("unelevated no-caps").props("data-mark=do-transfer")
-    return await _answer(dialog)
+    return bool(await answer(dialog))
 
 
 async def ask_invite(who: Visitor, conversation_id: uuid.UUID) -> bool:
     """An officer to look at it; whether somebody was invited."""
     colleagues = await _colleagues(who)
-    with _asking("邀请同事看一下") as dialog:
+    with question("邀请同事看一下", "w-[28rem]") as dialog:
         person = ui.select(colleagues, label="同事").classes("w-full")
         why = ui.input("请他看什么").props("maxlength=200").classes("w-full")
 
@@ -107,12 +98,12 @@ async def ask_invite(who: Visitor, conversation_id: uuid.UUID) -> bool:
         with ui.row().classes("w-full justify-end"):
             ui.button("取消", on_click=lambda: dialog.submit(False)).props("flat no-caps")
             ui.button("邀请", on_click=do).props("unelevated no-caps")
-    return await _answer(dialog)
+    return bool(await answer(dialog))
 
 
 async def ask_hand_back(who: Visitor, conversation_id: uuid.UUID) -> bool:
     """How it ended and where the bot goes on; whether it was handed back."""
-    with _asking("交回税铃") as dialog:
+    with question("交回税铃", "w-[28rem]") as dialog:
         ending = ui.select(_ENDINGS, label="结果", value=Disposition.SOLVED.value).classes("w-full")
         point = ui.select(
             {p.key: p.label for p in POINTS}, label="税铃从哪里接着（可不选）", clearable=True
@@ -131,12 +122,12 @@ async def ask_hand_back(who: Visitor, conversation_id: uuid.UUID) -> bool:
         with ui.row().classes("w-full justify-end"):
             ui.button("取消", on_click=lambda: dialog.submit(False)).props("flat no-caps")
             ui.button("交回", on_click=do).props("unelevated no-caps").props("data-mark=do-hand-back")
-    return await _answer(dialog)
+    return bool(await answer(dialog))
 
 
 async def ask_close(who: Visitor, conversation_id: uuid.UUID) -> bool:
     """How it ended; whether it was closed."""
-    with _asking("结束会话") as dialog:
+    with question("结束会话", "w-[28rem]") as dialog:
         ending = ui.select(_ENDINGS, label="结果", value=Disposition.SOLVED.value).classes("w-full")
         note = ui.input("备注").props("maxlength=500").classes("w-full")
 
@@ -151,13 +142,7 @@ async def ask_close(who: Visitor, conversation_id: uuid.UUID) -> bool:
             ui.button("结束", on_click=do).props("unelevated no-caps color=negative").props(
                 "data-mark=do-close"
             )
-    return await _answer(dialog)
-
-
-async def _answer(dialog: ui.dialog) -> bool:
-    done = bool(await dialog)
-    dialog.delete()
-    return done
+    return bool(await answer(dialog))
 
 
 async def _colleagues(who: Visitor) -> dict[str, str]:

@@ -9,6 +9,7 @@ from nicegui import ui
 from handoff.applications import Dossier
 from handoff.console.bits import fact, heading, yuan
 from handoff.decision_words import day
+from handoff.naming import PROMISE_ZH
 from tax.deferral import STATUS_ZH, Ground
 
 _GROUND_ZH = {Ground.CASH_SHORTAGE: "货币资金不足", Ground.FORCE_MAJEURE: "不可抗力"}
@@ -97,6 +98,5 @@ def _history(dossier: Dossier) -> None:
         ui.label("没有其他申请和承诺。").classes("sl-keys")
     for earlier in dossier.earlier:
         fact(earlier.number, STATUS_ZH[earlier.status])
-    kept = {"open": "未到期", "kept": "已兑现", "broken": "未兑现", "replaced": "已另作安排"}
     for promise in dossier.promises:
-        fact(f"承诺{day(promise.on)}缴", kept.get(promise.status, promise.status))
+        fact(f"承诺{day(promise.on)}缴", PROMISE_ZH.get(promise.status, promise.status))

@@ -18,8 +18,9 @@ from handoff.console.picking import on_pick
 from handoff.console.redraw import Redraw
 from handoff.console.talk_view import TalkView
 from handoff.console.visitor import Visitor, told, visitor
-from handoff.console.words import CHANNEL_ZH, PACK_ZH, ago
+from handoff.console.words import PACK_ZH, ago
 from handoff.inbox import Listing, Row
+from handoff.naming import CHANNEL_ZH
 from handoff.permissions import Action
 from store.handoff_models import Presence
 from store.live import RESYNC, Change

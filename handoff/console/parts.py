@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -32,6 +33,8 @@ class ConsoleParts:
     miner: Miner
     calls: CallLine | None
     """``None`` where this gateway makes no calls."""
+    recording: Callable[[uuid.UUID], str] | None
+    """The path of a call's recording, good for a while; ``None`` likewise."""
     now: Callable[[], datetime]
     today: Callable[[], date]
     file_of: Callable[[str], Path]

@@ -19,8 +19,8 @@ from handoff.console.redraw import Redraw
 from handoff.console.suggestions import Suggestions
 from handoff.console.thread_view import ThreadView
 from handoff.console.visitor import Visitor, told
-from handoff.console.words import CHANNEL_ZH
 from handoff.inbox import Row
+from handoff.naming import CHANNEL_ZH
 from handoff.permissions import Action
 from handoff.reading import Talk
 from handoff.sending import send

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-CHANNEL_ZH = {"web": "网页", "phone": "电话", "wechat": "微信", "rest": "接口", "notices": "通知"}
 PACK_ZH = {
     "mandarin": "普通话",
     "sichuan": "四川话",

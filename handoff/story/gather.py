@@ -7,12 +7,13 @@ was proven there, or after somebody had said that they are not the taxpayer, is 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from handoff.naming import CHANNEL_ZH
 from handoff.story.model import Proofs, Story, Thread
 from handoff.story.records import cases_of, deferrals_of, promises_of, proofs_of, tickets_of
 from handoff.story.talk import calls_of, files_of, messages_of, notes_of
@@ -28,14 +29,6 @@ from store.models import (
     Verification,
 )
 
-_CHANNEL_ZH: Mapping[str, str] = {
-    "web": "网页",
-    "rest": "接口",
-    "phone": "电话",
-    "wechat": "微信",
-    "notices": "通知",
-}
-
 
 async def story(session: AsyncSession, taxpayer_id: uuid.UUID) -> Story:
     """Gather the thread. Raises :class:`LookupError` when there is no such taxpayer."""
@@ -48,7 +41,7 @@ async def story(session: AsyncSession, taxpayer_id: uuid.UUID) -> Story:
         session=session,
         taxpayer_id=taxpayer_id,
         names={
-            talk.id: f"{_CHANNEL_ZH.get(talk.channel, talk.channel)}会话{number}"
+            talk.id: f"{CHANNEL_ZH.get(talk.channel, talk.channel)}会话{number}"
             for number, talk in enumerate(talks, 1)
         },
         staff={s.id: f"{s.name}（{s.login}）" for s in await session.scalars(select(Staff))},

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from handoff.events import Kind
 from handoff.moves import DISPOSITION_ZH, Disposition
+from handoff.naming import PROMISE_ZH
 from handoff.reasons import reason_zh
 from handoff.skills import skill_zh
 from handoff.sla import CLOCK_ZH, Clock
@@ -28,7 +29,6 @@ _CASE_ZH: Mapping[CaseKind, str] = {
 }
 _OUR_OWN = (CaseKind.REVIEW, CaseKind.COLLECTION)
 """Kinds that the house opens itself."""
-_PROMISE_ZH = {"kept": "（已兑现）", "broken": "（未兑现）", "replaced": "（后来另作安排）"}
 _EVENT_ZH: Mapping[Kind, str] = {
     Kind.ENTERED: "进入排队",
     Kind.RAISED: "改为更紧急",
@@ -171,7 +171,7 @@ async def promises_of(thread: Thread) -> list[Item]:
             each.created_at,
             "纳税人",
             thread.names[each.conversation_id],
-            f"约定{each.promised_on}缴款{_PROMISE_ZH.get(each.status, '')}",
+            f"约定{each.promised_on}缴款（{PROMISE_ZH[each.status]}）",
         )
         for each in rows
     ]

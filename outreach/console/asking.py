@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from nicegui import ui
 
+from handoff.console.asking import answer, question
 from handoff.thread import for_the_record
-
-
-@contextmanager
-def question(title: str, width: str = "w-[30rem]") -> Iterator[ui.dialog]:
-    """A dialog at the page's root: what was pressed may be drawn anew meanwhile. ``width`` is a class."""
-    with ui.context.client.content, ui.dialog() as dialog, ui.card().classes(f"{width} max-w-full"):
-        ui.label(title).classes("text-lg font-bold").props("role=heading aria-level=2")
-        yield dialog
-
-
-async def answer(dialog: ui.dialog) -> object:
-    """What the dialog was closed with, ``None`` for nothing; it is gone afterwards."""
-    found: object = await dialog
-    dialog.delete()
-    return found
 
 
 async def ask_sure(

@@ -7,12 +7,13 @@ from datetime import date, datetime, time, timedelta
 
 from nicegui import ui
 
+from handoff.console.asking import answer, question
 from handoff.console.bits import heading
 from handoff.console.visitor import Visitor, told
 from handoff.console.words import SHANGHAI
 from handoff.permissions import Action
 from handoff.thread import for_the_record
-from outreach.console.asking import answer, ask_sure, question
+from outreach.console.asking import ask_sure
 from outreach.console.words import actor, moment
 from outreach.pauses import lift, pause_contact
 from outreach.reminder_file import File, PauseLine

@@ -6,10 +6,10 @@ import uuid
 
 from nicegui import ui
 
+from handoff.console.asking import answer, question
 from handoff.console.parts import parts
 from handoff.console.visitor import Visitor, told
 from handoff.permissions import Action
-from outreach.console.asking import answer, question
 from outreach.console.words import (
     ATTEMPT_ZH,
     CHANNEL_ZH,
@@ -62,10 +62,13 @@ def _attempt(who: Visitor, attempt: AttemptLine) -> None:
 
 
 def _listen(who: Visitor, call_id: uuid.UUID, recording: bool) -> None:
+    path_of = parts().recording if recording else None
+
     @told
     async def read() -> None:
         async with who.acting(Action.SEE_OUTREACH) as (session, staff):
             said = await transcript(session, staff, call_id)
+        path = path_of(call_id) if path_of is not None else None
         with question("通话文字", "w-[40rem]") as dialog:
             with ui.element("div").classes("flex flex-col gap-1").props("data-mark=transcript"):
                 if not said:
@@ -75,18 +78,17 @@ def _listen(who: Visitor, call_id: uuid.UUID, recording: bool) -> None:
                     ui.label(
                         f"{seconds // 60}:{seconds % 60:02d} {SPEAKER_ZH.get(line.speaker, line.speaker)}：{line.text}"
                     )
+            if path is not None:
+                # No player of the toolkit's: it would put the console's own path before this one.
+                ui.element("audio").props(f'controls preload=none src="{path}" data-mark=recording').classes(
+                    "w-full"
+                )
             ui.button("关闭", on_click=dialog.close).props("flat no-caps autofocus")
         await answer(dialog)
 
-    ui.button("看通话文字", on_click=read).props("flat dense no-caps data-mark=read-call")
-    if recording and parts().calls is not None:
-        # The page with the player lies outside the console, which would put its own path before a link of its toolkit.
-        with (
-            ui.element("a")
-            .props(f'href="/calls/{call_id}" target=_blank rel=noopener data-mark=listen')
-            .classes("text-primary underline")
-        ):
-            ui.label("听录音")
+    ui.button("通话文字和录音" if path_of is not None else "通话文字", on_click=read).props(
+        "flat dense no-caps data-mark=read-call"
+    )
 
 
 def _when(step: StepLine) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import date, datetime
 
 from handoff.card import CALL_OUTCOME_ZH
-from handoff.console.words import CHANNEL_ZH as TALK_ZH
 from handoff.console.words import SHANGHAI
+from handoff.naming import CHANNEL_ZH as TALK_ZH
 from outreach.plan import Channel, Lane, Tier
 from outreach.reading import Stage, Standing
 from outreach.reminder_file import EventLine

@@ -22,7 +22,7 @@ from gateway.routes import sms
 from gateway.routes.sms import SmsHooks
 from gateway.settings import Settings
 from gateway.sms import sms_carrier
-from outreach.ports import SmsCarrier, SmsRefused, SmsUnsure
+from outreach.ports import MessageRefused, MessageUnsure, SmsCarrier
 from store.engine import SessionFactory
 from store.models import OutboxSms
 from store.outreach_models import ContactPause
@@ -190,19 +190,19 @@ async def test_the_carriers_errors_become_those_of_outreach(tmp_path: Path) -> N
 
     async with FakeTwilio() as gone:
         pass
-    with pytest.raises(SmsRefused, match="没有送出") as refused:
+    with pytest.raises(MessageRefused, match="没有送出") as refused:
         await carrier_at(gone.url).send(1, "+8613900001234", "好")
     assert not refused.value.for_good
     async with FakeTwilio() as fake:
         carrier = carrier_at(fake.url)
         fake.answer = lambda _: (400, {"code": 21610, "message": "", "status": 400})
-        with pytest.raises(SmsRefused, match="退订") as refused:
+        with pytest.raises(MessageRefused, match="退订") as refused:
             await carrier.send(1, "+8613900001234", "好")
         assert refused.value.for_good
         fake.answer = lambda _: (500, {})
-        with pytest.raises(SmsUnsure):
+        with pytest.raises(MessageUnsure):
             await carrier.send(1, "+8613900001234", "好")
-        with pytest.raises(SmsUnsure):
+        with pytest.raises(MessageUnsure):
             await carrier.find("+8613900001234", "好", NOW)
         fake.answer = lambda _: (200, {"messages": [], "next_page_uri": None})
         assert await carrier.find("+8613900001234", "好", NOW) is None

@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from gateway.settings import Settings, WechatAccount
 from gateway.wechat import WechatClient, template_data, wechat_carrier
-from outreach.ports import SmsRefused, SmsUnsure, WechatClosed, WechatGone
+from outreach.ports import MessageRefused, MessageUnsure, WechatClosed, WechatGone
 from tests.support.stack import free_port
 from tests.support.wechat import APP_ID, APP_SECRET, CUSTOM_SEND, TEMPLATE, TEMPLATE_SEND, TOKEN, WechatTwin
 
@@ -78,7 +78,7 @@ async def test_a_token_refused_twice_is_no_reason_to_give_up(
     client: WechatClient, twin: WechatTwin, code: int
 ) -> None:
     twin.errors[CUSTOM_SEND] = [code, code]
-    with pytest.raises(SmsRefused) as refused:
+    with pytest.raises(MessageRefused) as refused:
         await client.text("o1", "一")
     assert not refused.value.for_good
 
@@ -89,19 +89,19 @@ async def test_a_token_refused_twice_is_no_reason_to_give_up(
         (45015, WechatClosed, True),
         (45047, WechatClosed, True),
         (43004, WechatGone, True),
-        (45009, SmsRefused, False),
-        (45011, SmsRefused, False),
-        (-1, SmsRefused, False),
-        (40003, SmsRefused, True),
-        (40037, SmsRefused, True),
-        (48001, SmsRefused, True),
+        (45009, MessageRefused, False),
+        (45011, MessageRefused, False),
+        (-1, MessageRefused, False),
+        (40003, MessageRefused, True),
+        (40037, MessageRefused, True),
+        (48001, MessageRefused, True),
     ],
 )
 async def test_what_errors_mean(
-    client: WechatClient, twin: WechatTwin, code: int, kind: type[SmsRefused], for_good: bool
+    client: WechatClient, twin: WechatTwin, code: int, kind: type[MessageRefused], for_good: bool
 ) -> None:
     twin.errors[TEMPLATE_SEND] = [code]
-    with pytest.raises(SmsRefused) as refused:
+    with pytest.raises(MessageRefused) as refused:
         await client.template("o1", ABOUT, 7)
     assert type(refused.value) is kind
     assert refused.value.for_good is for_good
@@ -110,14 +110,14 @@ async def test_what_errors_mean(
 
 async def test_an_answer_that_is_lost_leaves_it_open(client: WechatClient, twin: WechatTwin) -> None:
     twin.dropped = 1
-    with pytest.raises(SmsUnsure):
+    with pytest.raises(MessageUnsure):
         await client.text("o1", "到了吗")
     assert twin.texts_to("o1") == ["到了吗"]
 
 
 async def test_nobody_there_is_no_doubt() -> None:
     lonely = WechatClient(account(f"http://127.0.0.1:{free_port()}"))
-    with pytest.raises(SmsRefused) as refused:
+    with pytest.raises(MessageRefused) as refused:
         await lonely.text("o1", "一")
     assert not refused.value.for_good
     await lonely.aclose()
@@ -125,7 +125,7 @@ async def test_nobody_there_is_no_doubt() -> None:
 
 async def test_a_wrong_secret_is_tried_again_once_it_may_be_mended(twin: WechatTwin) -> None:
     wrong = WechatClient(account(twin.base, secret="wrong"))
-    with pytest.raises(SmsRefused) as refused:
+    with pytest.raises(MessageRefused) as refused:
         await wrong.text("o1", "一")
     assert not refused.value.for_good and "wrong" not in str(refused.value)
     await wrong.aclose()
@@ -133,7 +133,7 @@ async def test_a_wrong_secret_is_tried_again_once_it_may_be_mended(twin: WechatT
 
 async def test_without_a_template_reminders_do_not_go(twin: WechatTwin) -> None:
     bare = WechatClient(account(twin.base, template=None))
-    with pytest.raises(SmsRefused) as refused:
+    with pytest.raises(MessageRefused) as refused:
         await bare.template("o1", ABOUT, 8)
     assert refused.value.for_good
     await bare.aclose()

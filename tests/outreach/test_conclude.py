@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -38,18 +37,6 @@ from tests.outreach.makers import (
 )
 
 pytestmark = pytest.mark.unit
-
-
-@pytest.fixture
-def clock() -> SetClock:
-    return SetClock(OPEN)
-
-
-@pytest_asyncio.fixture
-async def carrier(url: str, clock: SetClock) -> AsyncIterator[FakeCarrier]:
-    made = FakeCarrier(url, lambda: clock.at)
-    yield made
-    await made.aclose()
 
 
 @pytest_asyncio.fixture

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from outreach.facts import choose, facts_about, facts_of, history_of, numbers_of
+from outreach.facts import choose, facts_about, history_of, numbers_of
 from outreach.plan import Tier
 from outreach.terms import Facts, History
 from store import calls
@@ -26,7 +26,7 @@ from store.models import (
     Owner,
     Promise,
 )
-from store.outreach_models import Attempt, AttemptState, Campaign, ContactPause, Signal, Step
+from store.outreach_models import Attempt, AttemptState, Campaign, ContactPause, Signal
 from tests.chat.database import CIPHER
 from tests.outreach import makers
 from tests.outreach.makers import (
@@ -50,7 +50,7 @@ async def campaign(sessions: SessionFactory) -> Campaign:
 
 async def facts(sessions: SessionFactory, case: makers.Case) -> Facts:
     async with sessions() as session:
-        return await facts_of(session, await session.get_one(Step, case.step_id), OPEN)
+        return await facts_about(session, case.reminder_id, OPEN)
 
 
 async def history(sessions: SessionFactory, taxpayer_id: uuid.UUID, phone: str | None = None) -> History:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-import pytest_asyncio
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -48,18 +47,6 @@ from tests.support.stack import data_folder
 
 pytestmark = pytest.mark.unit
 Told = Callable[[str], None]
-
-
-@pytest.fixture
-def clock() -> SetClock:
-    return SetClock(OPEN)
-
-
-@pytest_asyncio.fixture
-async def carrier(url: str, clock: SetClock) -> AsyncIterator[FakeCarrier]:
-    made = FakeCarrier(url, lambda: clock.at)
-    yield made
-    await made.aclose()
 
 
 @pytest.fixture

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-import pytest_asyncio
 from sqlalchemy import func, select, text, update
 
 from outreach import ledger
@@ -50,18 +48,6 @@ from tests.outreach.makers import (
 from tests.outreach.waiting import until
 
 pytestmark = pytest.mark.unit
-
-
-@pytest.fixture
-def clock() -> SetClock:
-    return SetClock(OPEN)
-
-
-@pytest_asyncio.fixture
-async def carrier(url: str, clock: SetClock) -> AsyncIterator[FakeCarrier]:
-    made = FakeCarrier(url, lambda: clock.at)
-    yield made
-    await made.aclose()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from outreach import outbox
 from outreach.clock import SetClock
 from outreach.outbox import LOOK_UP_AFTER, SILENT_FOR, SmsSender
 from outreach.pauses import pause_contact
-from outreach.ports import SentSms, SmsRefused, SmsUnsure
+from outreach.ports import MessageRefused, MessageUnsure, SentSms
 from outreach.sms_reports import Taken, answered, reported
 from outreach.switches import release, stop_all
 from store.crypto import FieldCipher
@@ -67,7 +67,7 @@ class FakeCarrier:
 
     async def find(self, to: str, body: str, since: datetime) -> SentSms | None:
         if self.blind:
-            raise SmsUnsure
+            raise MessageUnsure
         for place, (_, known, said) in enumerate(self.sent, start=1):
             if (known, said) == (to, body):
                 return SentSms(f"SM{place}")
@@ -153,7 +153,7 @@ async def test_many_senders_send_each_once(sessions: SessionFactory) -> None:
 
 
 @pytest.mark.parametrize("taken", [False, True], ids=["before the carrier", "after the carrier"])
-@pytest.mark.parametrize("end", [Killed(), asyncio.CancelledError(), SmsUnsure()], ids=repr)
+@pytest.mark.parametrize("end", [Killed(), asyncio.CancelledError(), MessageUnsure()], ids=repr)
 async def test_whoever_dies_after_the_intent_leaves_a_text_that_is_sent_exactly_once(
     sessions: SessionFactory, taken: bool, end: BaseException
 ) -> None:
@@ -180,7 +180,7 @@ async def test_whoever_dies_after_the_intent_leaves_a_text_that_is_sent_exactly_
 async def test_while_the_carrier_cannot_be_asked_nothing_is_sent_again(sessions: SessionFactory) -> None:
     carrier, clock = FakeCarrier(blind=True), SetClock(OPEN)
     sms = await queue(sessions, stale=None)
-    carrier.after[sms] = [SmsUnsure()]
+    carrier.after[sms] = [MessageUnsure()]
     for _ in range(5):
         await sender(sessions, carrier, clock).step()
         clock.at += timedelta(hours=1)
@@ -193,7 +193,7 @@ async def test_while_the_carrier_cannot_be_asked_nothing_is_sent_again(sessions:
 async def test_one_text_found_is_not_taken_for_two(sessions: SessionFactory) -> None:
     carrier, clock = FakeCarrier(), SetClock(OPEN)
     first, second = await queue(sessions), await queue(sessions)
-    carrier.before[second] = [SmsUnsure()]
+    carrier.before[second] = [MessageUnsure()]
     await sender(sessions, carrier, clock).step()
     clock.at += LATER
     await sender(sessions, carrier, clock).step()
@@ -237,8 +237,8 @@ async def test_a_lease_of_the_dead_runs_out_and_who_comes_back_late_sends_nothin
 async def test_a_refusal_is_final_or_tried_again_with_growing_pauses(sessions: SessionFactory) -> None:
     carrier, clock = FakeCarrier(), SetClock(OPEN)
     dead, busy = await queue(sessions, "甲"), await queue(sessions, "乙")
-    carrier.before[dead] = [SmsRefused("号码不存在")]
-    carrier.before[busy] = [SmsRefused("请求太频繁", for_good=False)] * 3
+    carrier.before[dead] = [MessageRefused("号码不存在")]
+    carrier.before[busy] = [MessageRefused("请求太频繁", for_good=False)] * 3
     tries = []
     for second in range(0, 400, 5):
         clock.at = OPEN + timedelta(seconds=second)
@@ -258,7 +258,7 @@ async def test_what_is_stale_is_dropped_and_a_refused_one_is_not_tried_beyond_th
     carrier, clock = FakeCarrier(), SetClock(OPEN)
     old = await queue(sessions, stale=timedelta())
     short = await queue(sessions, "短", stale=timedelta(seconds=20))
-    carrier.before[short] = [SmsRefused("忙", for_good=False)]
+    carrier.before[short] = [MessageRefused("忙", for_good=False)]
     await sender(sessions, carrier, clock).step()
     assert ((await row(sessions, old)).state, (await row(sessions, short)).state) == ("dropped", "failed")
     assert carrier.sent == []
@@ -375,7 +375,7 @@ async def test_reports_in_any_order_and_number_end_alike_and_end_the_attempt(
 async def test_a_report_before_the_answer_tells_that_the_text_is_out(sessions: SessionFactory) -> None:
     carrier, clock = FakeCarrier(), SetClock(OPEN)
     sms = await queue(sessions)
-    carrier.after[sms] = [SmsUnsure()]
+    carrier.after[sms] = [MessageUnsure()]
     await sender(sessions, carrier, clock).step()
     assert await report(sessions, sms, OutboxState.SENT) is Taken.APPLIED
     clock.at += LATER

@@ -14,7 +14,7 @@ from sqlalchemy import select, text, update
 
 from outreach.channels.wechat import queue_template
 from outreach.clock import SetClock
-from outreach.ports import SmsRefused, SmsUnsure, WechatClosed, WechatGone
+from outreach.ports import MessageRefused, MessageUnsure, WechatClosed, WechatGone
 from outreach.terms import Notice, Receipt
 from outreach.wechat_handover import take_reply
 from outreach.wechat_outbox import LEASE, PAUSE, REPORT_WITHIN, SENT_ONCE_FOR, WechatSender
@@ -67,7 +67,7 @@ class Carrier:
         self.asked += 1
         if self.before is not None:
             await self.before()
-        if self.raises and not isinstance(self.raises[0], SmsUnsure):
+        if self.raises and not isinstance(self.raises[0], MessageUnsure):
             raise self.raises.pop(0)
 
     def _lose(self) -> None:
@@ -308,7 +308,7 @@ async def test_a_refusal_for_now_is_tried_again_and_nothing_overtakes_it(house: 
     talk, long = await house.follower(), "这一段很长。" * 111
     await house.say(talk, long)
     await house.say(talk, "后一句")
-    house.carrier.raises = [SmsRefused("太忙", for_good=False)]
+    house.carrier.raises = [MessageRefused("太忙", for_good=False)]
     await house.sender.step()
     assert await house.sender.step() == 0 and house.carrier.texts == []
     house.later(PAUSE)
@@ -319,7 +319,7 @@ async def test_a_refusal_for_now_is_tried_again_and_nothing_overtakes_it(house: 
 async def test_an_answer_of_doubtful_fate_is_sent_again_rather_than_lost(house: House) -> None:
     talk = await house.follower()
     await house.say(talk, "您的验证通过了")
-    house.carrier.raises = [SmsUnsure()]
+    house.carrier.raises = [MessageUnsure()]
     await house.sender.step()
     assert await house.states(talk) == ["intent"]
     assert await house.sender.step() == 0
@@ -406,7 +406,7 @@ async def test_a_reminder_of_doubtful_fate_is_repeated_while_wechat_leaves_out_r
     house: House,
 ) -> None:
     talk, _ = await house.attempt()
-    house.carrier.raises = [SmsUnsure()]
+    house.carrier.raises = [MessageUnsure()]
     await house.sender.step()
     house.later(LEASE)
     await house.sender.step()
@@ -415,7 +415,7 @@ async def test_a_reminder_of_doubtful_fate_is_repeated_while_wechat_leaves_out_r
 
 async def test_afterwards_it_has_failed_and_is_not_sent_again(house: House) -> None:
     _, attempt = await house.attempt()
-    house.carrier.raises = [SmsUnsure()]
+    house.carrier.raises = [MessageUnsure()]
     await house.sender.step()
     house.later(SENT_ONCE_FOR)
     await house.sender.step()
@@ -425,10 +425,10 @@ async def test_afterwards_it_has_failed_and_is_not_sent_again(house: House) -> N
 
 async def test_a_refusal_in_between_does_not_make_the_doubt_go_away(house: House) -> None:
     _, attempt = await house.attempt()
-    house.carrier.raises = [SmsUnsure()]
+    house.carrier.raises = [MessageUnsure()]
     await house.sender.step()
     house.later(LEASE)
-    house.carrier.raises = [SmsRefused("太忙", for_good=False)]
+    house.carrier.raises = [MessageRefused("太忙", for_good=False)]
     await house.sender.step()
     house.later(SENT_ONCE_FOR)
     await house.sender.step()
@@ -438,7 +438,7 @@ async def test_a_refusal_in_between_does_not_make_the_doubt_go_away(house: House
 
 async def test_words_wait_for_no_reminder_that_is_held_back(house: House) -> None:
     talk, _ = await house.attempt()
-    house.carrier.raises = [SmsRefused("太忙", for_good=False)]
+    house.carrier.raises = [MessageRefused("太忙", for_good=False)]
     await house.sender.step()
     await house.say(talk, "您好", "agent")
     await house.sender.step()

@@ -11,7 +11,6 @@ from typing import LiteralString
 
 import psycopg
 import pytest
-import pytest_asyncio
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
@@ -31,18 +30,6 @@ from tests.outreach.makers import OPEN, make_campaign, make_case, make_cases, op
 from tests.outreach.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.unit
-
-
-@pytest.fixture
-def clock() -> SetClock:
-    return SetClock(OPEN)
-
-
-@pytest_asyncio.fixture
-async def carrier(url: str, clock: SetClock) -> AsyncIterator[FakeCarrier]:
-    made = FakeCarrier(url, lambda: clock.at)
-    yield made
-    await made.aclose()
 
 
 @asynccontextmanager

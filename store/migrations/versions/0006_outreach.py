@@ -33,6 +33,28 @@ select b.id,
      where bill_id = b.id and status in ('approved', 'expired')
   ) d on true;
 
+-- What the bills of a reminder make of it now: ``calls``: one of them still calls for it; else ``reason`` is why none does.
+create view outreach_standing as
+select s.reminder_id, s.calls,
+       case
+         when s.deferred then 'deferred'
+         when s.moved then 'moved'
+         when s.disputed then 'disputed'
+         when s.paid then 'paid'
+         else 'withdrawn'
+       end as reason
+  from (
+    select r.id as reminder_id,
+           bool_or(b.status = 'open' and b.unpaid > 0 and b.due = r.due) as calls,
+           bool_or(b.status = 'open' and b.unpaid > 0 and b.due <> r.due and b.deferred) as deferred,
+           bool_or(b.status = 'open' and b.unpaid > 0 and b.due <> r.due and not b.deferred) as moved,
+           bool_or(b.status = 'disputed' and b.unpaid > 0) as disputed,
+           bool_or(b.status = 'settled' or (b.status in ('open', 'disputed') and b.unpaid <= 0)) as paid
+      from outreach_reminder r
+      join outreach_reminder_bill rb on rb.reminder_id = r.id
+      join outreach_bill b on b.id = rb.bill_id
+     group by r.id) s;
+
 -- Jobs are alarms: one that is waiting already need not be set twice.
 create function outreach_alarm(task text, key text, arguments jsonb, at timestamptz default null)
   returns void language plpgsql as $$
@@ -46,45 +68,25 @@ end $$;
 -- Closes the reminders that none of their bills calls for any more, and takes back what is not under way yet.
 create function outreach_bills_changed(changed uuid[]) returns void language plpgsql as $$
 declare
+  touched uuid[];
   closed uuid[];
   again uuid[];
 begin
-  perform 1
-     from outreach_reminder r
-    where r.active
-      and exists (select 1 from outreach_reminder_bill rb where rb.reminder_id = r.id and rb.bill_id = any (changed))
-    order by r.id
-      for update;
-  with touched as (
-    select r.id, r.campaign_id, r.due
+  touched := array(
+    select r.id
       from outreach_reminder r
      where r.active
-       and exists (select 1 from outreach_reminder_bill rb where rb.reminder_id = r.id and rb.bill_id = any (changed))
-  ), standing as (
-    select t.id, t.campaign_id,
-           bool_or(b.status = 'open' and b.unpaid > 0 and b.due = t.due) as calls,
-           bool_or(b.status = 'open' and b.unpaid > 0 and b.deferred and b.due <> t.due) as deferred,
-           bool_or(b.status = 'open' and b.unpaid > 0 and not b.deferred and b.due <> t.due) as moved,
-           bool_or(b.status = 'settled' or (b.status in ('open', 'disputed') and b.unpaid <= 0)) as paid,
-           bool_or(b.status = 'disputed' and b.unpaid > 0) as disputed
-      from touched t
-      join outreach_reminder_bill rb on rb.reminder_id = t.id
-      join outreach_bill b on b.id = rb.bill_id
-     group by t.id, t.campaign_id
-  ), done as (
+       and r.id in (select reminder_id from outreach_reminder_bill where bill_id = any (changed))
+     order by r.id
+       for update);
+  with done as (
     update outreach_reminder r
        set active = false,
            closed_at = clock_timestamp(),
-           closed_reason = case
-             when s.deferred then 'deferred'
-             when s.moved then 'moved'
-             when s.disputed then 'disputed'
-             when s.paid then 'paid'
-             else 'withdrawn'
-           end,
-           paid_at = case when s.paid and not (s.deferred or s.moved or s.disputed) then clock_timestamp() end
-      from standing s
-     where r.id = s.id and not s.calls
+           closed_reason = s.reason,
+           paid_at = case when s.reason = 'paid' then clock_timestamp() end
+      from outreach_standing s
+     where r.id = any (touched) and s.reminder_id = r.id and s.reminder_id = any (touched) and not s.calls
     returning r.id, r.closed_reason
   ), told as (
     insert into outreach_event (reminder_id, kind, detail)
@@ -115,31 +117,21 @@ create function outreach_tasks_dropped(changed uuid[]) returns void language sql
   update "case" c
      set status = 'dropped',
          closed_at = clock_timestamp(),
-         result = case
-           when s.deferred then '已批准延期缴纳，系统撤下。'
-           when s.moved then '缴款期限已变更，系统撤下。'
-           when s.disputed then '对税单有异议，正在核查，系统撤下。'
-           when s.paid then '税款已缴清，系统撤下。'
+         result = case s.reason
+           when 'deferred' then '已批准延期缴纳，系统撤下。'
+           when 'moved' then '缴款期限已变更，系统撤下。'
+           when 'disputed' then '对税单有异议，正在核查，系统撤下。'
+           when 'paid' then '税款已缴清，系统撤下。'
            else '税单已撤销，系统撤下。'
          end
-    from (
-      select r.id, r.taxpayer_id,
-             bool_or(b.status = 'open' and b.unpaid > 0 and b.due = r.due) as calls,
-             bool_or(b.status = 'open' and b.unpaid > 0 and b.deferred and b.due <> r.due) as deferred,
-             bool_or(b.status = 'open' and b.unpaid > 0 and not b.deferred and b.due <> r.due) as moved,
-             bool_or(b.status = 'disputed' and b.unpaid > 0) as disputed,
-             bool_or(b.status = 'settled' or (b.status in ('open', 'disputed') and b.unpaid <= 0)) as paid
-        from outreach_reminder r
-        join outreach_reminder_bill rb on rb.reminder_id = r.id
-        join outreach_bill b on b.id = rb.bill_id
-       where r.id in (select reminder_id from outreach_reminder_bill where bill_id = any (changed))
-       group by r.id
-    ) s
-   where not s.calls
-     and c.taxpayer_id = s.taxpayer_id
+    from outreach_standing s
+    join outreach_reminder r on r.id = s.reminder_id
+   where s.reminder_id in (select reminder_id from outreach_reminder_bill where bill_id = any (changed))
+     and not s.calls
+     and c.taxpayer_id = r.taxpayer_id
      and c.kind = 'collection'
      and c.status = 'open'
-     and c.details ->> 'reminder' = s.id::text;
+     and c.details ->> 'reminder' = r.id::text;
 $$;
 
 -- A promise may be kept, or have lost its sense, before its day.
@@ -281,6 +273,7 @@ drop trigger sms_outreach on outbox_sms;
 drop trigger sms_live on outbox_sms;
 drop trigger promise_outreach on promise;
 drop trigger callback_outreach on "case";
+drop view outreach_standing;
 drop view outreach_bill;
 drop sequence outreach_token;
 drop table procrastinate_events, procrastinate_periodic_defers, procrastinate_jobs, procrastinate_workers cascade;

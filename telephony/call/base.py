@@ -71,8 +71,9 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Something asked: the words, the answer expected, the keys that answer it, and shorter words to ask it again."""
+    """Something asked: its name, the words, the answer expected, the keys that answer it, and shorter words to ask it again."""
 
+    name: str
     text: str
     expectation: Expectation
     keys: str = ""
@@ -89,6 +90,8 @@ YES_NO = Expectation(
     ("是", "是的", "对", "对的", "好", "好的", "行", "嗯", "没错", "可以", "不是", "不对", "没有"),
 )
 OPEN = Expectation()
+AGAIN = ":again"
+"""After a question's name in ``Say.asks``."""
 LINE_ALARMS = ("announce", "in_line", "accept", "survey")
 UNSURE = 0.4
 """Readings below this are no readings (the threshold of ``config.yml``)."""
@@ -125,9 +128,9 @@ class Base:
         """Say one of the fixed texts."""
         self.floor.say(self.words.say(text_id, **filled), firm=firm, slow=self.slow)
 
-    def ask(self, question: Question) -> None:
-        """Say a question and wait for its answer."""
-        self.floor.say(question.text, slow=self.slow)
+    def ask(self, question: Question, *, again: bool = False) -> None:
+        """Say a question and wait for its answer; ``again``: the answer was not understood."""
+        self.floor.say(question.text, slow=self.slow, asks=question.name + (AGAIN if again else ""))
         self.await_answer(question)
 
     def await_answer(self, question: Question) -> None:
@@ -136,12 +139,12 @@ class Base:
         self.out.append(Listen(question.expectation))
         self.floor.then(self.wait_in_silence)
 
-    def ask_again(self, *before: str) -> None:
-        """Say the texts named, then the present question once more."""
+    def ask_again(self, *before: str, again: bool = False) -> None:
+        """Say the texts named, then the present question once more; ``again`` as in :meth:`ask`."""
         for name in before:
             self.say(name)
         if self.question is not None:
-            self.ask(self.question.shorter)
+            self.ask(self.question.shorter, again=again)
 
     def wait_in_silence(self) -> None:
         """The idle clock starts when the bot has stopped speaking."""
@@ -191,7 +194,7 @@ class Base:
             self.say("no_hear_2")
             self._ask_with_keys()
         else:
-            self.ask_again("no_hear_1")
+            self.ask_again("no_hear_1", again=True)
 
     def silence(self) -> None:
         """Nobody says anything: ask again, then with the keys, then say goodbye."""
@@ -203,16 +206,16 @@ class Base:
             self.say("silence_2")
             self._ask_with_keys()
         else:
-            self.ask_again("silence_1")
+            self.ask_again("silence_1", again=True)
 
     def _ask_with_keys(self) -> None:
         if self.question is None:
             return
         if self.question.keys:
             self.floor.say(self.question.shorter.text, slow=self.slow)
-            self.ask(Question(self.question.keys, self.question.expectation, self.question.keys))
+            self.ask(replace(self.question, text=self.question.keys, again=""), again=True)
         else:
-            self.ask(self.question)
+            self.ask(self.question, again=True)
 
     def give_up(self, reason: str) -> None:
         """Misunderstood too often: a human will call back."""

@@ -9,12 +9,16 @@ from telephony.events import Expectation, Outcome
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Say this after whatever is still being said. ``firm`` cannot be interrupted; ``slow`` for those who asked again."""
+    """Say this after whatever is still being said. ``firm`` cannot be interrupted; ``slow`` for those who asked again.
+
+    ``asks`` names the question these words put, with ``:again`` after it when the answer was not understood.
+    """
 
     say: int
     text: str
     firm: bool = False
     slow: bool = False
+    asks: str = ""
 
 
 @dataclass(frozen=True, slots=True)

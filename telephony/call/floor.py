@@ -36,11 +36,11 @@ class Floor:
         """Whether what is being said must not be interrupted."""
         return bool(self._saying) and self._saying[0].firm
 
-    def say(self, text: str, *, firm: bool = False, slow: bool = False) -> None:
-        """Say this after all that is being said."""
+    def say(self, text: str, *, firm: bool = False, slow: bool = False, asks: str = "") -> None:
+        """Say this after all that is being said; ``asks`` as in :class:`Say`."""
         self._next += 1
         self._saying.append(_Saying(self._next, text, firm))
-        self._out(Say(self._next, text, firm, slow))
+        self._out(Say(self._next, text, firm, slow, asks))
 
     def then(self, then: Then) -> None:
         """Do this once everything has been said; at once when nothing is being said. Interrupted, it is forgotten."""

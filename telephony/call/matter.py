@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from telephony.call.base import OPEN, YES_NO, Phase, Question
+from telephony.call.base import AGAIN, OPEN, YES_NO, Phase, Question
 from telephony.call.commands import Ask
 from telephony.call.inputs import Choice, Reply
 from telephony.call.plain import is_no, is_yes
@@ -16,6 +16,7 @@ _AMOUNT_SLOTS = frozenset({"def_cash", "def_wages", "def_social"})
 _DATE_SLOTS = frozenset({"promise_date", "paid_date", "callback_time"})
 _ENDS: dict[str, Outcome] = {"action_opt_out": Outcome.OPTED_OUT, "action_wrong_person": Outcome.WRONG_PERSON}
 """Actions that end the call, unless they ask back (they offer choices then)."""
+_NOT_UNDERSTOOD = "action_default_fallback"
 _HUMAN = frozenset({"action_human", "action_distress"})
 _DONE: dict[str, Outcome] = {"action_callback_submit": Outcome.CALLBACK}
 _FAREWELL = frozenset({"goodbye"})
@@ -63,8 +64,9 @@ class Matter(Proving):
         """The dialogue's answer: say it, then listen, or end."""
         self.understood()
         texts = [text for text in reply.texts if text.strip()]
+        name, asks = self._asked(reply)
         for text in texts:
-            self.floor.say(text, slow=self.slow)
+            self.floor.say(text, slow=self.slow, asks=asks)
         self.choices = reply.choices
         self.done = _DONE.get(reply.action, self.done)
         if reply.action in _ENDS and not reply.choices:
@@ -80,13 +82,23 @@ class Matter(Proving):
         elif reply.action in _HUMAN:
             self.join_line("asked", self.heard, nobody=self._book_human)
         elif reply.queued and not reply.asks and not self.nobody_there:
-            self.join_line("asked", self.heard, nobody=lambda: self._bot_goes_on(texts, reply))
+            self.join_line("asked", self.heard, nobody=lambda: self._bot_goes_on(name, texts, reply))
         elif reply.intent in _FAREWELL and not reply.asks:
             self.farewell()
         else:
-            self._listen(texts, reply)
+            self._listen(name, texts, reply)
 
-    def _listen(self, texts: list[str], reply: Reply) -> None:
+    def _asked(self, reply: Reply) -> tuple[str, str]:
+        """The name of the question that a reply puts, and how its words carry it."""
+        before = self.question.name if self.question is not None else ""
+        if before and reply.action == _NOT_UNDERSTOOD:
+            return before, before + AGAIN
+        if reply.asks is None:
+            name = f"open_{self.turn}"
+            return name, name
+        return reply.asks, reply.asks + (AGAIN if reply.asks == before else "")
+
+    def _listen(self, name: str, texts: list[str], reply: Reply) -> None:
         expectation = _expected(reply.asks, reply.choices)
         last = texts[-1] if texts else ""
         asks_back = _ASKS_BACK.search(last) is not None
@@ -98,7 +110,7 @@ class Matter(Proving):
         if named and reply.asks not in _YES_NO_SLOTS and (asks_back or reply.asks is None):
             self.floor.say(_offer(named), slow=self.slow)
             self.offered |= {choice.title for choice in named}
-        self.question = Question(last, expectation, self._keys(reply))
+        self.question = Question(name, last, expectation, self._keys(reply))
         self.await_answer(self.question)
         self.floor.then(self._heard_out)
 
@@ -145,7 +157,7 @@ class Matter(Proving):
         elif self.silent_steps == 0:
             self.silent_steps = 1
             self.asked_whether_more = True
-            self.ask(Question(self.words.say("anything_else"), OPEN, self.words.say("keys_human")))
+            self.ask(Question("more", self.words.say("anything_else"), OPEN, self.words.say("keys_human")))
         else:
             self.farewell()
 
@@ -157,9 +169,9 @@ class Matter(Proving):
         self.done = Outcome.HUMAN
         self.book(self._human_booked, self._human_not_booked)
 
-    def _bot_goes_on(self, texts: list[str], reply: Reply) -> None:
+    def _bot_goes_on(self, name: str, texts: list[str], reply: Reply) -> None:
         self.nobody_there = True
-        self._listen(texts, reply)
+        self._listen(name, texts, reply)
 
     def give_up(self, reason: str) -> None:
         """Misunderstood too often: who has proven who they are may wait for a human right away."""

@@ -24,12 +24,13 @@ _RENDERED_AHEAD = 3
 
 @dataclass(slots=True)
 class _Speech:
-    """One thing being said; ``heard`` are the pieces whose marks have come back."""
+    """One thing being said; ``heard`` are the pieces whose marks have come back, ``asks`` the question it puts."""
 
     say: int
     text: str
     pieces: asyncio.Queue[SpokenPiece | None]
     asked_ms: int
+    asks: str = ""
     renderer: asyncio.Task[None] | None = None
     began_ms: int | None = None
     sent: list[SpokenPiece] = field(default_factory=list)
@@ -84,9 +85,9 @@ class Mouth:
         """Milliseconds since the call began."""
         return round((self._clock() - self._zero) * 1000)
 
-    def say(self, say: int, text: str, *, slow: bool = False) -> None:
-        """Say this after what is being said; rendering begins at once."""
-        speech = _Speech(say, text, asyncio.Queue(_RENDERED_AHEAD), self.now_ms())
+    def say(self, say: int, text: str, *, slow: bool = False, asks: str = "") -> None:
+        """Say this after what is being said; rendering begins at once. ``asks``, as in :class:`Say`, is on its marks."""
+        speech = _Speech(say, text, asyncio.Queue(_RENDERED_AHEAD), self.now_ms(), asks)
         style = Style(self._style.voice, self._style.speed * SLOW) if slow else self._style
         speech.renderer = asyncio.create_task(self._render(speech, style))
         self._speeches.append(speech)
@@ -112,7 +113,7 @@ class Mouth:
 
     def returned(self, name: str) -> None:
         """A mark has come back."""
-        say, _, place = name.partition(":")
+        say, place, *_ = [*name.split(":", 2), ""]
         speech = next((s for s in self._speeches if str(s.say) == say), None)
         if speech is None or not place.isdigit():
             return
@@ -179,7 +180,8 @@ class Mouth:
             self._recorder.bot(round(self._due_ms), frame)
             await self._wire.send(AudioOut(frame))
             self._due_ms += len(frame) * 1000 / RATE
-        await self._wire.send(Mark(f"{speech.say}:{len(speech.sent)}"))
+        asks = f":{speech.asks}" if speech.asks else ""
+        await self._wire.send(Mark(f"{speech.say}:{len(speech.sent)}{asks}"))
 
     def _over(self, speech: _Speech) -> None:
         if speech not in self._speeches:

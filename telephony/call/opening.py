@@ -39,9 +39,8 @@ class Opening(Joined, ABC):
 
     def who(self) -> Question:
         """Is it you?"""
-        return Question(
-            self.words.say("ask_person", name=self.callee.name), YES_NO, self.words.say("keys_yes_no")
-        )
+        asked = self.words.say("ask_person", name=self.callee.name)
+        return Question("who", asked, YES_NO, self.words.say("keys_yes_no"))
 
     def who_words(self, utterance: Utterance) -> None:
         """Words in answer to the question for the person."""
@@ -147,7 +146,7 @@ class Opening(Joined, ABC):
             self.opted_out()
             return
         self.phase = Phase.OPT_OUT
-        self.ask(Question(self.words.say("opt_out_ask"), YES_NO, self.words.say("keys_yes_no")))
+        self.ask(Question("opt_out", self.words.say("opt_out_ask"), YES_NO, self.words.say("keys_yes_no")))
 
     def opted_out(self) -> None:
         """No more reminder calls."""
@@ -193,7 +192,7 @@ class Opening(Joined, ABC):
         self.ask(self._time_question("callback_ask_time"))
 
     def _time_question(self, name: str) -> Question:
-        return Question(self.words.say(name), TIME)
+        return Question("callback_time", self.words.say(name), TIME)
 
     def time_words(self, words: str) -> None:
         """When they would like to be called."""

@@ -32,7 +32,7 @@ class Proving(Opening):
         self.phase = Phase.PROVE
         self.said_digits = ""
         keys, again = self.words.say("keys_digits"), self.words.say("verify_again")
-        self.ask(Question(self.words.say("verify_ask"), DIGITS, keys, again))
+        self.ask(Question("digits", self.words.say("verify_ask"), DIGITS, keys, again))
 
     def prove_words(self, utterance: Utterance) -> None:
         """Words in answer to that."""
@@ -92,7 +92,7 @@ class Proving(Opening):
         self.said_digits = digits
         self.phase = Phase.READ_BACK
         text = self.words.say("verify_readback", digits="，".join(one_by_one(digits)))
-        self.ask(Question(text, YES_NO, self.words.say("keys_yes_no")))
+        self.ask(Question("read_back", text, YES_NO, self.words.say("keys_yes_no")))
 
     def read_back_words(self, utterance: Utterance) -> None:
         """Yes, no, or other digits."""
@@ -130,7 +130,8 @@ class Proving(Opening):
         """Ask for the digits once more, the ladders going on."""
         self.phase = Phase.PROVE
         self.said_digits = ""
-        self.ask(Question(self.words.say("verify_again"), DIGITS, self.words.say("keys_digits")))
+        question = Question("digits", self.words.say("verify_again"), DIGITS, self.words.say("keys_digits"))
+        self.ask(question, again=True)
 
     def _check(self, digits: str) -> None:
         self.floor.hush()

@@ -200,7 +200,7 @@ class Session:
             case Say():
                 self._saying(command.text)
                 self._ear.bot_speaking(True)
-                self._mouth.say(command.say, command.text, slow=command.slow)
+                self._mouth.say(command.say, command.text, slow=command.slow, asks=command.asks)
             case Hush():
                 self._ear.bot_speaking(False)
                 await self._mouth.hush()

@@ -186,7 +186,7 @@ class Waiting(Base):
         self.alarm("longest", self.pace.longest)
         if self.phase is Phase.MATTER or self.told:
             self.phase = Phase.MATTER
-            self.ask(Question(self.words.say("line_more"), OPEN, self.words.say("keys_human")))
+            self.ask(Question("more", self.words.say("line_more"), OPEN, self.words.say("keys_human")))
         elif question is not None:
             self.ask(question)
         else:

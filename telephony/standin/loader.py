@@ -10,6 +10,7 @@
     background: {kind: street, snr: 10}  # white, street, babble; dB below speech
     ring: 2s                             # until it is picked up
     patience: 25s                        # after the steps: how much silence of the bot until hanging up
+    repeats: 2                           # how often an answer that was not understood is given again
     detected: unknown                    # what the carrier's machine detection says instead of the truth
     faults: {jitter_ms: 80}              # see faults.Faults
     steps:
@@ -50,7 +51,7 @@ from telephony.standin.tones import NOISES
 from telephony.standin.yaml_reader import Reader, ScriptError
 
 _TOP = (
-    "name", "title", "who", "packs", "speaks", "background", "ring", "patience", "detected", "faults", "steps", "expect",
+    "name", "title", "who", "packs", "speaks", "background", "ring", "patience", "repeats", "detected", "faults", "steps", "expect",
 )  # fmt: skip
 _DETECTIONS = (
     "human", "fax", "unknown", "machine_start", "machine_end_beep", "machine_end_silence", "machine_end_other",
@@ -106,6 +107,7 @@ def load_text(text: str, where: str) -> Script:
         answer=answer,
         ring_ms=top["ring"].duration() if "ring" in top else 2000,
         patience_ms=top["patience"].duration() if "patience" in top else 25_000,
+        repeats=round(top["repeats"].number(0, 9)) if "repeats" in top else 2,
         background=_background(top["background"]) if "background" in top else None,
         detected=top["detected"].choice(_DETECTIONS) if "detected" in top else None,
         beep=beep,

@@ -1,7 +1,8 @@
 """A person on the phone, as a machine that is asked once every 20 ms what it does; no clock, no socket.
 
 What the bot says cannot be known from its sound, so a person reacts to when it speaks and when it has stopped, as
-people do who only half listen.
+people do who only half listen. One thing they do notice: that their answer was not understood. Questions are named on the
+marks of their words (``12:1:digits``, put again ``14:2:digits:again``), and a question put again is answered again.
 """
 
 from __future__ import annotations
@@ -27,8 +28,11 @@ from telephony.standin.script import (
 from telephony.standin.sound import SILENCE, Pcm, voiced_span
 from telephony.standin.speech import Performance
 
+ANSWERED_AGAIN = "对方没听懂，又回答了一遍"
 _PAUSE_WITHIN_TALK_MS = 500
 """Shorter silences of the bot belong to one stretch of talk."""
+_AT_THE_END_MS = 2_000
+"""After such a silence whoever has said all they had to say answers once more."""
 _WORDS_MS = 400
 """Less sound of the bot than this is the rest of what it broke off, no answer."""
 
@@ -92,6 +96,11 @@ class Person:
         self._quiet_since_ms = 0
         self._heard_before_ms = 0
         self._marks: set[str] = set()
+        self._asked = ""
+        """The question heard since we last spoke, as its mark names it."""
+        self._answered: dict[str, int] = {}
+        """By question, the step that first answered it."""
+        self._repeats = performance.script.repeats
         self._keys: list[str] = []
         self._begins: str | None = None
         self._hung_up = False
@@ -116,7 +125,9 @@ class Person:
         self._at_ms += FRAME_MS
         if hears_bot:
             self._ear.hear(self._at_ms)
-        self._marks.update(marks)
+        for mark in marks:
+            self._marks.add(mark)
+            self._asked = mark.split(":", 2)[2] if mark.count(":") >= 2 else self._asked
         pcm = next(self._frames, None)
         keys, begins = tuple(self._keys), self._begins
         self._keys.clear()
@@ -132,24 +143,52 @@ class Person:
         return SILENCE if pcm is None else encode(pcm)
 
     def _live(self) -> Iterator[Pcm | None]:
-        for index, step in enumerate(self._script.steps):
-            yield from self._step(index, step)
-            if self._hung_up:
-                return
-        while self._at_ms - max(self._quiet_since_ms, self._ear.last_ms or 0) < self._script.patience_ms:
-            yield None
-        self.notes.append("对方一直没有声音，挂断了")
-        self._hung_up = True
+        at, steps = 0, self._script.steps
+        while not self._hung_up:
+            if at < len(steps):
+                yield from self._step(at, steps[at])
+                back = self._not_understood() if isinstance(steps[at], WaitForBot) else None
+                at = at + 1 if back is None else back
+            elif (back := self._not_understood()) is not None and self._silent_for_ms >= _AT_THE_END_MS:
+                at = back
+            elif self._silent_for_ms >= self._script.patience_ms:
+                self.notes.append("对方一直没有声音，挂断了")
+                self._hung_up = True
+            else:
+                yield None
+
+    @property
+    def _silent_for_ms(self) -> int:
+        """How long neither side has said anything."""
+        return self._at_ms - max(self._quiet_since_ms, self._ear.last_ms or 0)
+
+    def _not_understood(self) -> int | None:
+        """The step that answered the question now put again, if it is to be given again."""
+        name, _, again = self._asked.partition(":")
+        step = self._answered.get(name) if again else None
+        return step if self._repeats > 0 else None
+
+    def _answers(self, index: int) -> None:
+        """Something is about to be said or keyed."""
+        name, _, again = self._asked.partition(":")
+        if again and self._answered.get(name) == index:
+            self._repeats -= 1
+            self.notes.append(ANSWERED_AGAIN)
+        if name:
+            self._answered.setdefault(name, index)
+        self._asked = ""
 
     def _step(self, index: int, step: Step) -> Iterator[Pcm | None]:
         match step:
             case Say(text=text):
+                self._answers(index)
                 yield from self._sound(text, self._sounds[index], speech=True)
             case Play(what=what):
                 yield from self._sound(what, self._sounds[index], speech=False)
             case Wait(ms=ms):
                 yield from self._until(ms)
             case Press(keys=keys, every_ms=every):
+                self._answers(index)
                 for key in keys:
                     self._keys.append(key)
                     yield from self._until(every)

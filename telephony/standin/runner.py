@@ -12,6 +12,7 @@ from telephony.carriers.base import CarrierStatus
 from telephony.standin.cast import Booking, Member
 from telephony.standin.clients import Gateway, RunError, StandinClient
 from telephony.standin.figures import percentile
+from telephony.standin.person import ANSWERED_AGAIN
 from telephony.standin.script import Script
 from telephony.standin.table import Row
 
@@ -157,6 +158,7 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
         "calls": len(rows),
         "right": right,
         "right_share": round(right / len(rows), 4) if rows else None,
+        "answered_again": sum(ANSWERED_AGAIN in row.notes for row in rows),
         "reply_gap_ms": _spread(gaps),
         "barge_in_ms": _spread(stops),
         "greeting_ms": _spread(greetings),

@@ -137,7 +137,8 @@ class Script:
     """A person. ``who`` are persona keys, any of which may be called (empty: anybody); ``packs`` the runs to make of it.
 
     ``detected`` is what the carrier's own machine detection says instead of the truth. When the steps are over the
-    person stays on the line and puts the receiver down after ``patience_ms`` without a word from the bot.
+    person stays on the line and puts the receiver down after ``patience_ms`` without a word from the bot. Not understood,
+    they answer the same question again, ``repeats`` times at most, and go on from there.
     """
 
     name: str
@@ -149,6 +150,7 @@ class Script:
     answer: Answer = Answer.PERSON
     ring_ms: int = 2000
     patience_ms: int = 25_000
+    repeats: int = 2
     background: Background | None = None
     detected: str | None = None
     beep: bool = False

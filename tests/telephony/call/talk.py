@@ -77,6 +77,8 @@ class Talk:
         self.now = 0
         self.brain = Brain(Callee("王建国", "成都市税务局", purpose=self.purpose), shared_words())
         self.said: list[str] = []
+        self.questions: list[str] = []
+        """As ``Say.asks`` names them."""
         self.saying: list[tuple[Say, int]] = []
         self.alarms: dict[str, int] = {}
         self.excluded: list[str] = []
@@ -174,6 +176,8 @@ class Talk:
                 starts = self.saying[-1][1] if self.saying else self.now
                 self.saying.append((command, starts + len(command.text) * SIGN_MS))
                 self.said.append(command.text)
+                if command.asks:
+                    self.questions.append(command.asks)
             case Hush():
                 self.cut += [say.text for say, _ in self.saying]
                 self.saying.clear()

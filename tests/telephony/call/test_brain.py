@@ -421,3 +421,22 @@ def test_a_no_to_a_read_back_is_no_wish_to_leave_the_form() -> None:
     talk = proven(Talk(replies={"那个": confirm}))
     talk.say("那个").say("不对")
     assert talk.asked[-1] == "不对"
+
+
+def test_questions_are_named_and_say_when_the_answer_was_not_understood() -> None:
+    talk = Talk(readings={"你是哪个": Reading("ask_identity_of_bureau", 0.9)}).answer()
+    talk.say("你是哪个").say("呜噜呜噜").say("是").say("零零四四").say("不对").say("零零四三").say("对")
+    assert talk.questions[:-1] == [
+        "who", "who", "who:again", "digits", "read_back", "digits:again", "read_back",
+    ]  # fmt: skip
+    assert talk.questions[-1].startswith("open_")
+
+
+def test_a_form_that_asks_the_same_again_says_so_too() -> None:
+    asks = Reply(("账上还有多少钱？",), asks="def_cash")
+    puzzled = Reply(("没太听明白。",), action="action_default_fallback")
+    talk = proven(Talk(replies={"想延期": asks, "两个": asks, "唔": puzzled, "两万": Reply(("记下了。",))}))
+    talk.say("想延期").say("两个").say("唔").say("两万").hear_out()
+    first, *rest = [name for name in talk.questions if name.startswith(("def", "open"))]
+    assert first.startswith("open_") and rest[-1].startswith("open_") and rest[-1] != first
+    assert rest[:-1] == ["def_cash", "def_cash:again", "def_cash:again"]

@@ -18,7 +18,7 @@ from telephony.call.brain import Brain
 from telephony.call.mouth import AHEAD_MS, Mouth
 from telephony.call.session import Session
 from telephony.call.words import shared_words
-from telephony.events import AudioOut, Clear, Outcome
+from telephony.events import AudioOut, Clear, Mark, Outcome
 from telephony.voice.base import Style
 
 pytestmark = pytest.mark.unit
@@ -135,6 +135,17 @@ def test_marks_that_come_back_after_a_clear_prove_nothing() -> None:
     stage = play(Stage, person)
     (line,) = [x for x in stage.desk.lines if x.text == "您问的是：说说看。"]
     assert line.heard == ""
+
+
+def test_marks_name_the_question_and_still_count_as_heard() -> None:
+    async def person(stage: Stage) -> None:
+        await stage.prove()
+
+    stage = play(Stage, person)
+    names = [item.name for _, item in stage.wire.sent if isinstance(item, Mark)]
+    assert [name.split(":")[2] for name in names if name.count(":") == 2][:2] == ["who", "digits"]
+    (line,) = [x for x in stage.desk.lines if x.text.startswith("请问是")]
+    assert line.heard == line.text
 
 
 def test_a_dead_dialogue_ends_the_call_kindly() -> None:

@@ -121,3 +121,41 @@ async def test_the_bot_is_heard_talking_across_short_pauses() -> None:
     for _ in range(10):
         who.act(False)
     assert not who.bot_talking
+
+
+TWO_ANSWERS = "  - wait_for: bot_done\n  - say: 是\n  - wait_for: bot_done\n  - say: 零零四三\n  - wait_for: bot_done\n  - say: 对\n  - hang_up"
+
+
+def turns(at: int) -> bool:
+    """A bot that speaks the first second of every four."""
+    return at % 4000 < 1000
+
+
+async def test_an_answer_that_was_not_understood_is_given_again_and_the_talk_goes_on_from_there() -> None:
+    who = await person(TWO_ANSWERS)
+    asks = {1000: "1:1:who", 5000: "2:1:digits", 9000: "4:1:digits:again", 13000: "5:1:read_back"}
+    play(who, turns, marks=asks)
+    assert [one.text for one in who.said] == ["是", "零零四三", "零零四三", "对"]
+    assert who.notes == ["对方没听懂，又回答了一遍"]
+
+
+async def test_a_question_put_again_for_another_reason_is_not_answered_again() -> None:
+    who = await person(TWO_ANSWERS)
+    play(who, turns, marks={1000: "1:1:who", 5000: "3:1:who", 9000: "4:1:read_back"})
+    assert [one.text for one in who.said] == ["是", "零零四三", "对"]
+
+
+@pytest.mark.parametrize(("repeats", "times"), [("0", 1), ("1", 2), ("2", 3)])
+async def test_nobody_repeats_themselves_for_ever(repeats: str, times: int) -> None:
+    who = await person(
+        "  - wait_for: bot_done\n  - say: 是\n  - wait_for: bot_done\n  - hang_up", repeats=repeats
+    )
+    play(who, turns, marks={1000: "1:1:who", **dict.fromkeys(range(5000, 90000, 4000), "2:1:who:again")})
+    assert [one.text for one in who.said] == ["是"] * times
+
+
+async def test_who_has_said_all_they_had_to_say_still_answers_once_more() -> None:
+    who = await person("  - wait_for: bot_done\n  - say: 没有了", patience="9s")
+    acts = play(who, lambda at: turns(at) and at < 8000, marks={1000: "1:1:more", 5000: "2:1:more:again"})
+    assert [one.text for one in who.said] == ["没有了", "没有了"]
+    assert who.said[1].began_ms == pytest.approx(5000 + 2000, abs=40) and acts[-1].hangs_up

@@ -75,6 +75,8 @@ class Brain(Matter):
         self._queued: Utterance | None = None
         self._held_key = ""
         self._mute = 0
+        self._too_long = False
+        """Whether the call has lasted as long as one may: the goodbye then is one."""
 
     @property
     def over(self) -> bool:
@@ -220,7 +222,7 @@ class Brain(Matter):
 
     def _words_at_the_end(self, utterance: Utterance) -> None:
         text = utterance.text
-        going_on = self.told and not self.talked
+        going_on = self.told and not self.talked and not self._too_long
         if going_on and text and not is_no(text) and not is_listening(text) and not _FAREWELL.search(text):
             self.reopened(utterance)
         elif not self.floor.speaking:
@@ -358,6 +360,7 @@ class Brain(Matter):
             self.floor.hush()
             self.end(self.outcome_so_far(Outcome.NOT_VERIFIED), "closing cut short")
         elif name == "longest":
+            self._too_long = True
             self.close(self.outcome_so_far(Outcome.NOT_VERIFIED), "closing", note="too long")
         elif name == "beep" and self.phase is Phase.MACHINE:
             self._leave_message()

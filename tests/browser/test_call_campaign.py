@@ -11,11 +11,13 @@ from typing import Any
 
 import psycopg
 import pytest
+from playwright.sync_api import Browser, expect
+from seat import PATIENCE_MS, Seat, sample_password
 
 from gateway.settings import ROOT
 from tests.support.stack import Stack, wait_until
 
-pytestmark = [pytest.mark.audio, pytest.mark.model, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.audio, pytest.mark.browser, pytest.mark.model, pytest.mark.timeout(600)]
 
 NAME = "真实一遍"
 PLAN = """
@@ -128,3 +130,32 @@ def test_a_campaign(telephone: Stack, shuiling: Shuiling, tmp_path: Path) -> Non
         "select count(*) from outreach_step s join outreach_attempt a on a.step_id = s.id"
         " where s.state = 'running' and a.state in ('intent', 'placed')"
     )
+
+
+def test_a_supervisor_reads_and_hears_one_of_its_calls(telephone: Stack, browser: Browser) -> None:
+    def heard() -> Any:
+        with psycopg.connect(telephone.database_url) as connection:
+            return connection.execute(
+                "select s.reminder_id, c.recording_seconds from outreach_attempt a join outreach_step s on s.id = a.step_id"
+                " join call c on c.id = a.call_id join outreach_campaign k on k.id = s.campaign_id"
+                " where k.name = %s and a.outcome = 'completed' and c.recording_seconds is not null limit 1",
+                (NAME,),
+            ).fetchone()
+
+    wait_until(lambda: heard() is not None, 30, "a recording put away")
+    reminder, seconds = heard()
+    boss = Seat(browser, telephone.url)
+    boss.log_in("zhang", sample_password(telephone.data_dir, "zhang"))
+    boss.go(f"/outreach/reminder/{reminder}")
+    boss.page.get_by_role("button", name="通话文字和录音").first.click()
+    expect(boss.marked("transcript")).to_contain_text("不是真人", timeout=PATIENCE_MS)
+    length = boss.marked("recording").evaluate(
+        """(audio) => new Promise((resolve) => {
+          audio.addEventListener('loadedmetadata', () => resolve(audio.duration));
+          audio.addEventListener('error', () => resolve(-1));
+          audio.preload = 'metadata';
+          audio.load();
+        })"""
+    )
+    assert length == pytest.approx(seconds, abs=1)
+    boss.close()

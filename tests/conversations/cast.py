@@ -108,6 +108,9 @@ def _single(test: Callable[[BillRow, date], bool]) -> Situation:
 
 SITUATIONS: Mapping[str, Situation] = {
     "not_due": _single(lambda b, today: (b.due - today).days > 10 and b.principal > 8_000),
+    "small_bill": _single(
+        lambda b, today: b.due > today and ((b.due - today).days <= 10 or b.principal <= 8_000)
+    ),
     "due_today": _single(lambda b, today: b.due == today),
     "overdue": _single(lambda b, today: 5 < (today - b.due).days < 300),
     "none": lambda bills, today: not bills,

@@ -129,7 +129,7 @@ class SubmitPaid(Capability):
     async def handle(self, ctx: Context) -> Reply:
         """One case, with the day and the channel as given."""
         cleared = emptied(PAID_SLOTS)
-        if ctx.turn.slot("paid_channel") is None:
+        if any(ctx.turn.slot(name) is None for name in ("paid_date", "paid_channel")):
             return Reply(events=tuple(cleared))
         who = await require_proof(ctx, self.action_name)
         if isinstance(who, Reply):

@@ -197,7 +197,7 @@ def outcomes(result: dict[str, Any]) -> str:
     share = 100 * (result["right_share"] or 0)
     told = (
         f"All scripts in all packs: {result['right']} of {result['calls']} calls ended as their script says ({share:.1f} %, goal ≥ 97 %); "
-        f"in {result['answered_again']} of them an answer was not understood and given again."
+        f"in {result['answered_again']} calls an answer was not understood and given again."
     )
     wrong = [
         (w["script"], w["pack"], "/".join(w["expected"]), str(w["outcome"]), "; ".join(w["notes"]))

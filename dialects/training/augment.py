@@ -13,6 +13,10 @@ from dialects.training.speech import RATE, Utterance
 
 Wave = NDArray[np.float64]
 _MU = 255.0
+RUMBLE_HZ = 250.0
+_BANDED = 0.6
+_WIDE = ((150, 320), (3200, 3800))
+_NARROW = ((300, 600), (2200, 3000))
 
 
 def mulaw(wave: Wave) -> Wave:
@@ -29,6 +33,18 @@ def telephone(wave: Wave, band: tuple[float, float] | None = None, coded: bool =
         narrow = sosfilt(butter(2, band, "bandpass", fs=RATE // 2, output="sos"), narrow)
     narrow = np.clip(narrow, -1, 1)
     return np.asarray(resample_poly(mulaw(narrow) if coded else narrow, 2, 1))
+
+
+def without_rumble(wave: Wave) -> Wave:
+    """As calls are heard: nothing below :data:`RUMBLE_HZ` (``telephony.hearing.rumble``), which is only traffic and hum."""
+    return np.asarray(sosfilt(butter(2, RUMBLE_HZ, "highpass", fs=RATE, output="sos"), wave))
+
+
+def swelling(noise: Wave, draw: np.random.Generator) -> Wave:
+    """``noise`` that comes and goes within seconds, as cars and crowds do."""
+    times = np.arange(len(noise)) / RATE
+    turns, deep = draw.uniform(0.1, 1.0), draw.uniform(0.2, 0.9)
+    return np.asarray(noise * (1 + deep * np.sin(2 * np.pi * (turns * times + draw.random()))))
 
 
 def with_noise(wave: Wave, noise: Wave, snr: float) -> Wave:
@@ -63,8 +79,20 @@ class Damage:
     tilt: float = 0.5
     noise: float = 0.8
     babble: float = 0.25
-    telephone: float = 0.55
+    telephone: float = 0.8
+    narrow: float = 0.25
+    """Of lines with a band of their own, those of poor instruments, which carry little."""
+    rumble: float = 0.7
+    """Of telephone lines, those whose rumble is taken away afterwards."""
+    swelling: float = 0.4
     speed: float = 0.5
+
+
+def _band(draw: np.random.Generator, damage: Damage) -> tuple[float, float] | None:
+    if draw.random() >= _BANDED:
+        return None
+    low, high = _NARROW if draw.random() < damage.narrow else _WIDE
+    return draw.uniform(*low), draw.uniform(*high)
 
 
 def damaged(
@@ -93,8 +121,10 @@ def damaged(
             others = [np.resize(crowd[int(draw.integers(len(crowd)))].audio, len(wave)) for _ in range(3)]
             wave = with_noise(wave, np.sum(others, axis=0, dtype=np.float64), max(snr, 12))
         else:
-            wave = with_noise(wave, coloured(len(wave), draw), snr)
+            noise = coloured(len(wave), draw)
+            wave = with_noise(wave, swelling(noise, draw) if draw.random() < damage.swelling else noise, snr)
     if draw.random() < damage.telephone:
-        band = (draw.uniform(150, 320), draw.uniform(3200, 3800)) if draw.random() < 0.6 else None
-        wave = telephone(wave, band, draw.random() < 0.75)
+        wave = telephone(wave, _band(draw, damage), draw.random() < 0.75)
+        if draw.random() < damage.rumble:
+            wave = without_rumble(wave)
     return np.clip(np.round(wave * 32768), -32768, 32767).astype(np.float32), lead / RATE, factor

@@ -11,10 +11,11 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 
 from dialects.evalset import HOLD_OUT, read_set
-from dialects.training import speech
+from dialects.training import recordings, speech
 from dialects.training.accent import spoken
 from dialects.training.accent_eval import MEASURED, STRENGTHS
 from dialects.training.build import CACHE, MODELS, stamp
@@ -22,7 +23,7 @@ from dialects.training.evaluate import measure
 from dialects.training.phones import syllables
 from dialects.training.speech import Utterance
 
-SEEN, UNSEEN = "seen", "unseen"
+SEEN, UNSEEN, HUMAN = "seen", "unseen", "human"
 _PLAIN = ("16k", "8k", "8k-20dB", "8k-10dB")
 _ACCENTED = ("8k",)
 
@@ -113,6 +114,16 @@ def rows(path: Path, models: Path, most: int, unseen: int) -> Iterator[Row]:
         yield _row("mandarin", SEEN, "", "8k", accent, models, utterances)
 
 
+def word_rows(folder: Path, models: Path, most: int) -> Iterator[Row]:
+    """Single words read by a person, of which training has heard other words: Mandarin's model, each word alone."""
+    aside = {
+        path: word for path, word in recordings.words_in_names(folder).items() if recordings.kept_aside(word)
+    }
+    utterances = recordings.read(dict(list(aside.items())[:most]), HUMAN).utterances
+    for condition in ("16k", "8k"):
+        yield _row("single words", HUMAN, "", condition, "mandarin", models, utterances)
+
+
 def _row(
     texts: str,
     voice: str,
@@ -136,10 +147,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--models", type=Path, default=MODELS)
     parser.add_argument("--most", type=int, default=400, help="lines a kind")
     parser.add_argument("--unseen", type=int, default=100, help="lines by each kind of unseen voice")
+    parser.add_argument(
+        "--words", type=Path, help="a folder of single recorded words named like cmn-往常.mp3"
+    )
     parser.add_argument("--json", type=Path)
     given = parser.parse_args(arguments)
     found: list[Row] = []
-    for row in rows(given.set, given.models, given.most, given.unseen):
+    words = word_rows(given.words, given.models, given.most) if given.words else ()
+    for row in chain(rows(given.set, given.models, given.most, given.unseen), words):
         found.append(row)
         print(
             f"{row.texts:18} {row.voice:6} {row.accent or 'no accent':16} {row.condition:8} {row.model:9} n={row.utterances:<4}"

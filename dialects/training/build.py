@@ -1,8 +1,8 @@
 """All models from nothing: ``python -m dialects.training.build``. Every stage is kept under ``.cache/training`` by what it
 was made from, so a run that was cut off goes on where it stopped.
 
-Stages: speech (synthetic, batch by batch) → first network on exactly aligned speech → alignment of all other speech →
-Mandarin network → a network an accent → language → graph → model folders.
+Stages: speech (synthetic, batch by batch) → first network on exactly aligned speech → a rough one on many speakers, which
+aligns their speech better → Mandarin network → a network an accent → language → graph → model folders.
 """
 
 from __future__ import annotations
@@ -34,13 +34,16 @@ _SOURCES = Path(__file__).parent
 class Recipe:
     """How much of everything. Batches hold :data:`synthesise.SIZES` utterances."""
 
-    plain: int = 30
-    speakers: int = 24
-    accented: int = 8
-    first_epochs: float = 8.0
-    epochs: float = 5.0
+    plain: int = 16
+    low: int = 6
+    speakers: int = 10
+    blends: int = 10
+    accented: int = 6
+    first_epochs: float = 12.0
+    rough_epochs: float = 2.0
+    epochs: float = 4.0
     accent_epochs: float = 3.0
-    copies: int = 2
+    copies: int = 1
 
 
 def note(text: str) -> None:
@@ -96,8 +99,10 @@ def networks(recipe: Recipe, start: Path | None, words: Path | None) -> dict[str
     from dialects.training import stages
 
     speech_folder = CACHE / "speech"
-    plain = synthesised("plain", recipe.plain, speech_folder)
-    speakers = synthesised("speakers", recipe.speakers, speech_folder)
+    plain = [
+        *synthesised("plain", recipe.plain, speech_folder),
+        *synthesised("low", recipe.low, speech_folder),
+    ]
     key = stamp(
         asdict(recipe),
         str(start),
@@ -109,16 +114,24 @@ def networks(recipe: Recipe, start: Path | None, words: Path | None) -> dict[str
     if not first.exists():
         note("first network, on exactly aligned speech")
         stages.first(plain, recipe, first)
+    speakers = [
+        *synthesised("speakers", recipe.speakers, speech_folder),
+        *synthesised("blends", recipe.blends, speech_folder),
+    ]
     found = {"mandarin": folder / "mandarin.mdl"}
     if not found["mandarin"].exists():
-        note("Mandarin network")
-        stages.refined(first, plain, speakers, words, recipe, found["mandarin"])
+        rough = folder / "rough.mdl"
+        if not rough.exists():
+            note("rough network, on speech aligned by the first")
+            stages.rough(first, plain, speakers, recipe, rough)
+        note("Mandarin network, on speech aligned by the rough one")
+        stages.refined(rough, plain, speakers, words, recipe, found["mandarin"])
     for name in TRAINED:
         found[name] = folder / f"{name}.mdl"
         if not found[name].exists():
             accented = synthesised(name, recipe.accented, speech_folder)
             note(f"{name} network")
-            stages.accented(found["mandarin"], accented, plain[:2], speakers[:4], recipe, found[name])
+            stages.accented(found["mandarin"], accented, plain[:2], speakers[::6], recipe, found[name])
     return found
 
 
@@ -181,8 +194,9 @@ def scaled(recipe: Recipe, share: float) -> Recipe:
         return max(1, round(value * share))
 
     return replace(
-        recipe, plain=part(recipe.plain), speakers=part(recipe.speakers), accented=part(recipe.accented),
-        epochs=recipe.epochs * share, accent_epochs=recipe.accent_epochs * share, first_epochs=recipe.first_epochs * share,
+        recipe, plain=part(recipe.plain), low=part(recipe.low), speakers=part(recipe.speakers), blends=part(recipe.blends),
+        accented=part(recipe.accented), first_epochs=recipe.first_epochs * share, rough_epochs=recipe.rough_epochs * share,
+        epochs=recipe.epochs * share, accent_epochs=recipe.accent_epochs * share,
     )  # fmt: skip
 
 

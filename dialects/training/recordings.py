@@ -6,6 +6,7 @@ OGG and MP3 are read; a folder may hold others.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from dialects.training.text import plain
 
 SOUNDS = frozenset({".wav", ".flac", ".ogg", ".mp3"})
 _LONGEST_S = 30.0
+_ASIDE = 10
 _GLOSS = re.compile(r"_[^_]*_")
 
 
@@ -72,6 +74,11 @@ def words_in_names(folder: Path) -> dict[Path, str]:
         for path in sorted(folder.rglob("*"))
         if path.suffix.lower() in SOUNDS and "-" in path.stem
     }
+
+
+def kept_aside(word: str) -> bool:
+    """Whether recordings of this single word are never trained with, but measured with: one word in ten."""
+    return hashlib.sha256(word.encode()).digest()[0] % _ASIDE == 0
 
 
 def read(files: dict[Path, str], voice: str) -> Read:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _SAMPLE = 60
 _FIRST_RATE, _REFINE_RATE, _ADAPT_RATE = 2e-3, 1e-3, 5e-4
-_WORDS = 3000
+_WORDS = 1500
 
 
 def first(plain: Sequence[Path], recipe: Recipe, out: Path, minutes: float = float("inf")) -> None:
@@ -33,6 +33,22 @@ def first(plain: Sequence[Path], recipe: Recipe, out: Path, minutes: float = flo
     net.mean.copy_(every.mean(0))
     net.scale.copy_(every.std(0) + 1e-3)
     _finish(net, frames, Plan(recipe.first_epochs, _FIRST_RATE, minutes=minutes), out)
+
+
+def rough(
+    start: Path,
+    plain: Sequence[Path],
+    speakers: Sequence[Path],
+    recipe: Recipe,
+    out: Path,
+    minutes: float = float("inf"),
+) -> None:
+    """A few passes over many speakers, aligned by a network that has heard only one: good enough to align them anew."""
+    exact = speech.load_all(plain)
+    net, priors = opened(start, exact)
+    frames = prepared(exact[::2], 1, 6)
+    frames = prepared(aligned(net, priors, speech.load_all(speakers), worst=0.2), 1, 7, into=frames)
+    _finish(net, frames, Plan(recipe.rough_epochs, _REFINE_RATE, minutes=minutes), out)
 
 
 def refined(
@@ -49,11 +65,15 @@ def refined(
     net, priors = opened(start, exact)
     others = aligned(net, priors, speech.load_all(speakers))
     if words is not None:
-        files = list(recordings.words_in_names(words).items())
+        files = [
+            (path, word)
+            for path, word in recordings.words_in_names(words).items()
+            if not recordings.kept_aside(word)
+        ]
         chosen = dict(files[:: max(len(files) // _WORDS, 1)])
         others += aligned(net, priors, recordings.read(chosen, "human").utterances, worst=0.15)
     frames = prepared(exact, recipe.copies, 2)
-    frames = prepared(others, recipe.copies + 1, 3, into=frames)
+    frames = prepared(others, recipe.copies + 2, 3, into=frames)
     _finish(net, frames, Plan(recipe.epochs, _REFINE_RATE, minutes=minutes), out)
 
 
@@ -70,7 +90,7 @@ def accented(
     own = speech.load_all(accent)
     net, priors = opened(start, own)
     rest = [*speech.load_all(plain), *aligned(net, priors, speech.load_all(speakers))]
-    frames = prepared(own, recipe.copies, 4)
+    frames = prepared(own, recipe.copies + 1, 4)
     frames = prepared(rest, 1, 5, into=frames)
     _finish(net, frames, Plan(recipe.accent_epochs, _ADAPT_RATE, minutes=minutes), out)
 

@@ -7,9 +7,11 @@ hashed into sixteen digits. Alignment is left to :mod:`dialects.training.align`.
 from __future__ import annotations
 
 import hashlib
+import random
 import sys
 import types
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -43,7 +45,9 @@ SPEAKERS = (
     "Xiaoyun",
     "Yina",
 )
-"""Speakers to train with."""
+"""Speakers to train with; nearly all are women."""
+RARE = ("Xiaoyun", "biaobei", "cctvfa", "cctvma", "cctvmb", "cctvmc", "cctvmd")
+"""Speakers to train with oftener: men, and those whose voices are far from the others."""
 HELD_OUT = ("Xiaogang", "Siyue", "Aitong", "Aida")
 """Speakers never trained with: what "unseen voice" means in the figures."""
 _UNUSED = (
@@ -58,6 +62,21 @@ _MOST_STEPS = 990
 _STOP = 0.8
 _SLOWEST, _FASTEST = 0.55, 0.09
 _EDGE_S = 1.0
+_PURE = 0.5
+_SHARES = (0.2, 0.7)
+
+
+@dataclass(frozen=True)
+class Blend:
+    """A speaker who is nobody: ``one`` with a ``share`` (0 to 1) of ``other``. Between speakers the network speaks as
+    clearly as it does for them; names it was never trained with come out as babble."""
+
+    one: str
+    other: str
+    share: float
+
+    def __str__(self) -> str:
+        return f"{self.one}+{self.other}"
 
 
 class _Unused(dict[str, Any]):
@@ -88,7 +107,7 @@ class Ttskit:
         self._melgan.eval()
 
     def utterance(
-        self, text: str, speaker: str, surface: Sequence[Syllable] | None = None
+        self, text: str, speaker: str | Blend, surface: Sequence[Syllable] | None = None
     ) -> Utterance | None:
         """``text`` said by ``speaker`` (as ``surface`` when given), not aligned.
 
@@ -116,7 +135,15 @@ class Ttskit:
         seconds = len(audio) / 16_000
         if steps >= _MOST_STEPS or not _FASTEST * len(text) <= seconds <= _SLOWEST * len(text) + _EDGE_S:
             return None
-        return Utterance(text, audio, tuple(flat(canonical)), voice=speaker)
+        return Utterance(text, audio, tuple(flat(canonical)), voice=str(speaker))
+
+
+def blended(draw: random.Random) -> str | Blend:
+    """A rare speaker, or as often a blend in which there is one."""
+    one, other = draw.choice(RARE), draw.choice(SPEAKERS + RARE)
+    if one == other or draw.random() < _PURE:
+        return one
+    return Blend(one, other, draw.uniform(*_SHARES))
 
 
 def _spellings(known: Iterable[str]) -> dict[Syllable, str]:
@@ -131,7 +158,9 @@ def _spellings(known: Iterable[str]) -> dict[Syllable, str]:
     return found
 
 
-def _speaker(name: str) -> Any:
+def _speaker(name: str | Blend) -> Any:
+    if isinstance(name, Blend):
+        return _speaker(name.one) * (1 - name.share) + _speaker(name.other) * name.share
     digits = [int(sign, 16) for sign in hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()]
     return torch.tensor((np.array([digits]) - 7) / 10).float()
 

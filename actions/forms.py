@@ -53,6 +53,14 @@ _GIVES_UP = re.compile(r"(那就?|还是|我看)*(算了|不弄了|不办了)")
 _TAKES_BACK = re.compile(
     r"^(哎|啊|等等|等下|那个)*[，、\s]*(不对|不是|唔系|勿是|毋是|错了|(说|讲|填|写|打|记|搞)错)"
 )
+NOTHING_MORE = re.compile(
+    r"([那就好行嗯哦都也先]+了?\W*)?"
+    r"(没有?|莫得|冇|不|勿|弗|甭|唔|毋)(用|要|需要|必|使|消)?(再|帮我|给我)*(别的|其他的?|什么|啥)?"
+    r"(事|问题|查|登记|核查|办|弄|说|麻烦[你您]?)?[了啦喇咯]?[吧啊呀]?"
+    r"\W*((谢谢|多谢|谢了|唔该|再见|拜拜)[你您侬啊了]*\W*)*"
+)
+"""A whole message that declines to tell anything, with thanks or a goodbye: 没有了，谢谢; 不用了; 唔使喇."""
+
 _LONGEST_NO = 5
 """Characters of a no that declines to tell anything (不用了); a longer one may be the story itself."""
 _QUESTION_MARKS = re.compile(r"[?？]|吗|呢$|什么|怎么|咋|啥|多少|为何|为什么|能不能|可不可以|几时|哪")
@@ -83,6 +91,8 @@ class Stop:
     events: tuple[Event, ...] = ()
 
 
+DECLINED = Stop((Bubble("好的，那先不登记。还有别的需要随时说。"),))
+
 _VALUES = frozenset({"amount", "number", "date", "duration", "pay_channel", "time", "identity_ref"})
 Reading = Filled | Wrong | Stop | None
 Reader = Callable[[Context], Awaitable[Reading]]
@@ -100,6 +110,8 @@ class Step:
     """Any words are an answer, except wishes to leave."""
     plain: re.Pattern[str] | None = None
     """Words that are an answer whatever intent they were taken for."""
+    declines: re.Pattern[str] | None = None
+    """Whole messages that leave the form whatever intent they were taken for."""
 
 
 def looks_like_question(text: str) -> bool:
@@ -142,6 +154,8 @@ class JourneyForm(Capability):
             reading = await step.read(ctx)
             if isinstance(reading, Filled):
                 return await self._apply(ctx, step, reading)
+        if step.declines is not None and step.declines.fullmatch(turn.text.strip()):
+            return await self._apply(ctx, step, DECLINED)
         if turn.intent in _TURNS_AWAY and not step.free_text and _GIVES_UP.match(turn.text):
             return await self._apply(ctx, step, Stop((Bubble("好的，那先不办了。还有别的需要随时说。"),)))
         if self._is_other_wish(turn, step):
@@ -149,7 +163,7 @@ class JourneyForm(Capability):
             reading = await step.read(ctx) if unsure else None
             return await self._apply(ctx, step, reading) if isinstance(reading, Filled) else self._reject()
         if step.free_text and turn.intent == "deny" and len(turn.text) <= _LONGEST_NO:
-            return await self._apply(ctx, step, Stop((Bubble("好的，那先不登记。还有别的需要随时说。"),)))
+            return await self._apply(ctx, step, DECLINED)
         if turn.intent == "correct_answer" and not step.free_text:
             return await self._correct(ctx, str(requested))
         reading = await step.read(ctx)

@@ -10,7 +10,16 @@ from typing import Any
 from actions.cases import emptied, open_case
 from actions.core import Button, Capability, Context, Reply
 from actions.facts import BillFact
-from actions.forms import Filled, JourneyForm, Reading, Step, Wrong, begin, looks_like_question
+from actions.forms import (
+    NOTHING_MORE,
+    Filled,
+    JourneyForm,
+    Reading,
+    Step,
+    Wrong,
+    begin,
+    looks_like_question,
+)
 from actions.gate import require_proof
 from actions.phrases import bill_name, day, yuan
 from actions.values import first_date, said_impossible_date
@@ -88,13 +97,17 @@ class PaidForm(JourneyForm):
         """Steps by slot."""
         return {
             "paid_date": Step(
-                self._date, "请说大概是哪天缴的，比如“上周五”。记不清就说“记不清”。", "日子|日期|哪天"
+                self._date,
+                "请说大概是哪天缴的，比如“上周五”。记不清就说“记不清”。",
+                "日子|日期|哪天",
+                declines=NOTHING_MORE,
             ),
             "paid_channel": Step(
                 self._channel,
                 "请说是怎么缴的，比如电子税务局、银行柜台、微信。",
                 "渠道|方式|怎么缴",
                 plain=_PAID_THROUGH,
+                declines=NOTHING_MORE,
             ),
         }
 

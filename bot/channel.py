@@ -3,8 +3,9 @@
 Request ``{"sender", "message", "message_id", "metadata"}`` with ``Authorization: Bearer <token>``; answer
 ``{"messages": [{"text"?, "buttons"?, "custom"?}]}``. A repeated ``message_id`` is not processed again: the answers
 given the first time are read back from the tracker, so the gateway may retry after a time-out without doubling
-what the taxpayer said. For a call, ``asks``
-beside the messages is the slot that a form is waiting for. ``POST /understand``
+what the taxpayer said. While the turn still runs, a repeat waits for it. A turn that failed leaves no trace: 503 where
+it may succeed when repeated, 424 where an action failed that would fail again. For a call, ``asks`` beside the messages
+is the slot that a form is waiting for. ``POST /understand``
 ``{"message", "metadata"}`` reads words without a conversation and does nothing with them: ``{"intent", "intents",
 "intent_ranking", "entities"}``.
 """
@@ -15,7 +16,7 @@ import asyncio
 import hmac
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Optional
+from typing import Any, Optional, Union
 from weakref import WeakValueDictionary
 
 from rasa.core.channels.channel import CollectingOutputChannel, InputChannel, UserMessage
@@ -27,12 +28,13 @@ from sanic.response import HTTPResponse
 
 from bot.action_schema import compile_once
 from bot.reload import watch
-from bot.turn import Watch, current, watched
+from bot.turn import TurnBroken, break_off
 
 logger = logging.getLogger(__name__)
 
 
 PHONE = "phone"
+_NOT_NOW, _ACTION_FAILED = 503, 424
 _READ = ("intent", "intents", "intent_ranking", "entities")
 
 
@@ -91,11 +93,12 @@ class ShuilingChannel(InputChannel):
         if not credentials or not credentials.get("token"):
             cls.raise_missing_credentials_exception()
         compile_once()
+        break_off()
         return cls(str(credentials["token"]))  # type: ignore[index]
 
     def __init__(self, token: str) -> None:
         self._token = token
-        self._turns: set[asyncio.Task[Any]] = set()
+        self._turns: dict[tuple[str, str], asyncio.Task[Any]] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def _allowed(self, request: Request) -> bool:
@@ -117,16 +120,13 @@ class ShuilingChannel(InputChannel):
         text: str,
         message_id: str,
         metadata: Any,
-    ) -> Optional[list[dict[str, Any]]]:
-        """Answers to one message, ``None`` if the turn failed and left no trace."""
+    ) -> Union[list[dict[str, Any]], int]:
+        """Answers to one message, or the status that says how the turn failed; it has left no trace then."""
         async with self._lock(sender):
             tracker = await agent.tracker_store.retrieve(sender)
             earlier = _already_answered(tracker.events, message_id) if tracker is not None else None
             if earlier is not None:
                 return earlier
-            watch = Watch()
-            current.set(watch)
-            agent.processor.action_endpoint = watched(agent.processor.action_endpoint)
             known = metadata if isinstance(metadata, dict) else {}
             collector = SpokenMessages() if known.get("channel") == PHONE else WholeMessages()
             try:
@@ -139,10 +139,13 @@ class ShuilingChannel(InputChannel):
                         metadata={**known, "message_id": message_id},
                     )
                 )
+            except TurnBroken as broken:
+                logger.error("turn broken off: %s", broken)
+                return _NOT_NOW if broken.passing else _ACTION_FAILED
             except Exception:
                 logger.exception("turn failed")
-                return None
-            return None if watch.failed else collector.messages
+                return _NOT_NOW
+            return collector.messages
 
     def blueprint(self, on_new_message: Callable[[UserMessage], Awaitable[None]]) -> Blueprint:
         """Routes: ``GET /`` health, ``POST /webhook`` one message, ``POST /understand`` words to be read only."""
@@ -164,17 +167,20 @@ class ShuilingChannel(InputChannel):
             sender, text, message_id = body.get("sender"), body.get("message"), body.get("message_id")
             if not (isinstance(sender, str) and isinstance(text, str) and isinstance(message_id, str)):
                 return response.json({"error": "sender, message and message_id must be strings"}, status=422)
-            # The turn is a task of its own: a caller who gives up waiting must not break it off half way.
-            turn = asyncio.create_task(
-                self._turn(
-                    request.app.ctx.agent, on_new_message, sender, text, message_id, body.get("metadata")
+            # The turn is a task of its own: a caller who gives up waiting must not break it off half way, and who
+            # asks again meanwhile must not have it run once more when it has failed.
+            turn = self._turns.get((sender, message_id))
+            if turn is None:
+                turn = asyncio.create_task(
+                    self._turn(
+                        request.app.ctx.agent, on_new_message, sender, text, message_id, body.get("metadata")
+                    )
                 )
-            )
-            self._turns.add(turn)
-            turn.add_done_callback(self._turns.discard)
+                self._turns[sender, message_id] = turn
+                turn.add_done_callback(lambda _: self._turns.pop((sender, message_id)))
             answers = await asyncio.shield(turn)
-            if answers is None:
-                return response.json({"error": "turn failed"}, status=503)
+            if isinstance(answers, int):
+                return response.json({"error": "turn failed"}, status=answers)
             if (body.get("metadata") or {}).get("channel") != PHONE:
                 return response.json({"messages": answers})
             tracker = await request.app.ctx.agent.tracker_store.retrieve(sender)

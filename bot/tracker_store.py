@@ -27,8 +27,6 @@ from rasa.shared.core.events import (
 )
 from rasa.shared.core.trackers import DialogueStateTracker
 
-from bot import turn
-
 
 class BoundedTrackerStore(SQLTrackerStore):
     """``SQLTrackerStore`` that starts a fresh session once the current one is long."""
@@ -38,12 +36,7 @@ class BoundedTrackerStore(SQLTrackerStore):
         super().__init__(*args, **kwargs)
 
     async def save(self, tracker: DialogueStateTracker) -> None:
-        """Store new events; compact when the turn is over and the session is long.
-
-        A turn of which an action call failed is not stored: it will be sent again.
-        """
-        if turn.failed():
-            return
+        """Store new events; compact when the turn is over and the session is long."""
         await super().save(tracker)
         turn_is_over = tracker.latest_action_name == ACTION_LISTEN_NAME
         if turn_is_over and len(tracker.events) > self._max_session_events:

@@ -1,63 +1,54 @@
-"""One turn watched: whether every action call of it was answered.
+"""A turn breaks off at the first action that fails.
 
-Rasa goes on when an action call fails and would keep a turn of which half has happened. The watch lets the channel
-answer "not now" and the tracker store forget the turn, so that the gateway can send the message again.
+Rasa's own way is to note the action as done, its events lost, and to go on with whatever the rules say comes next:
+from a form that could not begin to the action that submits it. It would keep a turn of which half has happened.
+Broken off, the turn leaves the tracker as it was, and the message can be sent again.
 """
 
 from __future__ import annotations
 
-from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any
+import asyncio
+from typing import Any, Callable, List
 
-from rasa.utils.endpoints import ClientResponseError, EndpointConfig
+import aiohttp
+from rasa.core.actions.action import ActionExecutionRejection, RemoteAction
+from rasa.shared.core.events import Event
+from rasa.utils.endpoints import ClientResponseError
 
-_REJECTED = 400
-"""How the action server says that a form does not want this turn; part of Rasa's protocol, not a failure."""
-
-
-@dataclass
-class Watch:
-    """What has gone wrong in the turn that runs in this context."""
-
-    failed: bool = False
+_NOT_NOW = 503
 
 
-current: ContextVar[Watch | None] = ContextVar("turn_watch", default=None)
+class TurnBroken(BaseException):
+    """An action has failed; ``passing``: nobody answered the call, or not now, so that it may succeed when repeated.
+
+    No ``Exception``, because Rasa goes on after those; like a cancellation it runs through everything.
+    """
+
+    def __init__(self, action: str, passing: bool, why: str) -> None:
+        super().__init__(f"{action}: {why}")
+        self.passing = passing
 
 
-def failed() -> bool:
-    """Whether an action call of the running turn has failed."""
-    watch = current.get()
-    return watch is not None and watch.failed
+def break_off() -> None:
+    """Let turns break off from now on."""
+    RemoteAction.run = _breaking(RemoteAction.run)  # type: ignore[method-assign]
 
 
-def _fail() -> None:
-    watch = current.get()
-    if watch is not None:
-        watch.failed = True
-
-
-class WatchedEndpoint(EndpointConfig):
-    """The action endpoint, reporting failed calls to the running turn's watch."""
-
-    async def request(self, *args: Any, **kwargs: Any) -> Any:
-        """One action call; the error goes on to Rasa as before."""
+def _breaking(run: Callable[..., Any]) -> Callable[..., Any]:
+    async def run_or_break(self: RemoteAction, *args: Any, **kwargs: Any) -> List[Event]:
         try:
-            return await super().request(*args, **kwargs)
-        except ClientResponseError as error:
-            if error.status != _REJECTED:
-                _fail()
+            return await run(self, *args, **kwargs)
+        except ActionExecutionRejection:
+            # A form that leaves the turn to others: part of Rasa's protocol.
             raise
-        except Exception:
-            _fail()
-            raise
+        except Exception as error:
+            cause = error.__context__ or error
+            raise TurnBroken(self.name(), _passes(cause), type(cause).__name__) from error
+
+    return run_or_break
 
 
-def watched(endpoint: EndpointConfig) -> WatchedEndpoint:
-    """``endpoint`` itself if it is watched already, else a watched one in its place."""
-    if isinstance(endpoint, WatchedEndpoint):
-        return endpoint
-    made = WatchedEndpoint.__new__(WatchedEndpoint)
-    made.__dict__.update(endpoint.__dict__)
-    return made
+def _passes(cause: BaseException) -> bool:
+    if isinstance(cause, ClientResponseError):
+        return cause.status == _NOT_NOW
+    return isinstance(cause, (aiohttp.ClientError, asyncio.TimeoutError))

@@ -12,6 +12,10 @@ class DialogueUnavailable(Exception):
     """The dialogue service did not answer; the same message may be sent again."""
 
 
+class ActionFailed(DialogueUnavailable):
+    """The dialogue could not do what the message asks for, and would fail again; of this turn nothing was kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One message from the dialogue. ``facts`` back its amounts and never leave the house.
@@ -49,7 +53,7 @@ class Dialogue(Protocol):
     """Sends one message and gets the answers; sending a message id again gives the same answers."""
 
     async def send(self, conversation_id: uuid.UUID, message_id: str, said: Said) -> Sequence[Answer]:
-        """Raise :class:`DialogueUnavailable` when nobody answers."""
+        """Raise :class:`DialogueUnavailable` when nobody answers, :class:`ActionFailed` when repeating is no use."""
 
 
 class Guard(Protocol):

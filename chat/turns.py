@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from chat import threads
 from chat.hub import Hub
-from chat.ports import Answer, CallHuman, Dialogue, DialogueUnavailable, Guard, Said
+from chat.ports import ActionFailed, Answer, CallHuman, Dialogue, DialogueUnavailable, Guard, Said
 from store.models import Conversation, Message, MessageState, Owner
 
 log = structlog.get_logger("chat.turns")
@@ -172,9 +172,10 @@ class Turns:
         try:
             answers = await self._ask(message, channel, began)
             outcome, state = "answered", MessageState.ANSWERED
-        except DialogueUnavailable:
+        except DialogueUnavailable as error:
             words = await self._call_human(message.conversation_id, message.text)
-            answers, outcome, state = (Answer(words),), "unavailable", MessageState.FAILED
+            answers, state = (Answer(words),), MessageState.FAILED
+            outcome = "failed" if isinstance(error, ActionFailed) else "unavailable"
         checked: list[Answer] = []
         for answer in answers:
             verdict = await self._guard.check(message.conversation_id, answer)
@@ -200,6 +201,8 @@ class Turns:
             while True:
                 try:
                     return await self._dialogue.send(message.conversation_id, str(message.id), said)
+                except ActionFailed:
+                    raise
                 except DialogueUnavailable:
                     if time.monotonic() - began >= self._patience.give_up_after:
                         raise

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from chat.incoming import defuse
-from chat.ports import Answer, DialogueUnavailable, Said
+from chat.ports import ActionFailed, Answer, DialogueUnavailable, Said
 
 PHONE = "phone"
 """Name of the channel of calls, in conversations and in ``domain.yml``."""
@@ -31,7 +31,10 @@ class RasaDialogue:
         self._today = today
 
     async def send(self, conversation_id: uuid.UUID, message_id: str, said: Said) -> Sequence[Answer]:
-        """Answers to one message; :class:`DialogueUnavailable` when Rasa is slow, dead or failing."""
+        """Answers to one message; :class:`DialogueUnavailable` when Rasa is slow, dead or failing.
+
+        It is :class:`ActionFailed` when an action failed that would fail again.
+        """
         try:
             response = await self._client.post(
                 "/webhooks/shuiling/webhook",
@@ -43,6 +46,8 @@ class RasaDialogue:
                     "metadata": {"today": self._today().isoformat(), "channel": said.channel},
                 },
             )
+            if response.status_code == httpx.codes.FAILED_DEPENDENCY:
+                raise ActionFailed
             response.raise_for_status()
             body = response.json()
             cue = _cue(body) if said.channel == PHONE else None

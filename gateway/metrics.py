@@ -38,7 +38,12 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
-
+        self._failed_actions = Counter(
+            "shuiling_actions_failed_total",
+            "Custom actions that failed",
+            ["action"],
+            registry=self.registry,
+        )
         self._stalls = Histogram(
             "shuiling_loop_stall_seconds",
             "By how much the event loop came late",
@@ -74,6 +79,10 @@ class Metrics:
     def action(self, name: str, seconds: float) -> None:
         """One custom action."""
         self._actions.labels(name).observe(seconds)
+
+    def action_failed(self, name: str) -> None:
+        """One custom action that raised, took too long or is not known."""
+        self._failed_actions.labels(name).inc()
 
     def stalled(self, seconds: float) -> None:
         """The event loop came late by so much."""

@@ -32,7 +32,7 @@ from store import audit, call_lines, calls
 from store.crypto import FieldCipher
 from store.handoff_models import TicketStatus
 from store.identity import CodeOutcome, enter_digits
-from store.models import CaseKind, Conversation, Message, Owner
+from store.models import CaseKind, Conversation, Message, MessageState, Owner
 from telephony.call.inputs import Choice, Reading, Reply, Standing, Verdict
 from telephony.call.ports import DeskError, Line
 from telephony.events import Outcome
@@ -89,7 +89,7 @@ class CallDesk:
         """Lets the dialogue begin with the reminder."""
         async with self._house.sessions() as session, session.begin():
             message = await threads.prompt(session, self._conversation_id, _OPENING, _OPENING_SHOWN)
-        return _reply(await self._house.turns.wait_for(message))
+        return (await self._replied(message))[0]
 
     async def answer(self, text: str) -> Reply:
         """The dialogue's answer, stored and guarded as in a chat."""
@@ -98,12 +98,23 @@ class CallDesk:
             accepted = await threads.accept(
                 session, house.cipher, self._conversation_id, text, None, house.today()
             )
-        reply = _reply(await house.turns.wait_for(accepted.message))
-        async with house.sessions() as session:
-            owner = await session.scalar(
-                select(Conversation.owner).where(Conversation.id == self._conversation_id)
-            )
+        reply, owner = await self._replied(accepted.message)
         return replace(reply, queued=owner == Owner.QUEUE)
+
+    async def _replied(self, message: Message) -> tuple[Reply, Owner]:
+        """The answers, and who owns the conversation then; words that stand for an answer are written, not spoken."""
+        reply = _reply(await self._house.turns.wait_for(message))
+        async with self._house.sessions() as session:
+            state, owner = (
+                await session.execute(
+                    select(Message.state, Conversation.owner)
+                    .join(Conversation, Message.conversation_id == Conversation.id)
+                    .where(Message.id == message.id)
+                )
+            ).one()
+        if state == MessageState.FAILED:
+            raise DeskError("not answered")
+        return reply, Owner(owner)
 
     async def check_digits(self, digits: str) -> tuple[Verdict, int]:
         """Compares with the registered number; a call to nobody in particular proves nothing."""

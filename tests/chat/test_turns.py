@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 
 from chat import threads
 from chat.hub import Hub
-from chat.ports import Answer, Checked, DialogueUnavailable, Said
+from chat.ports import ActionFailed, Answer, Checked, DialogueUnavailable, Said
 from chat.turns import MAX_FAILURES, SLOW_WORDS, Patience, Turns
 from store.engine import SessionFactory
 from store.fictional import phone
@@ -32,7 +32,7 @@ HUMAN = "人工服务单号RG2026-000001，您排在最前面。"
 class Twin:
     """A dialogue in memory: says the text back, once per message id, as ``bot.channel`` does.
 
-    ``down`` makes it unavailable; ``lose`` makes it work and then lose the answer on the way; a text found in
+    ``down`` makes it unavailable; ``fails`` are texts whose action does; ``lose`` makes it work and then lose the answer on the way; a text found in
     ``gates`` waits for its event.
     """
 
@@ -40,6 +40,7 @@ class Twin:
         self.heard: list[tuple[uuid.UUID, str]] = []
         self.calls = 0
         self.down = False
+        self.fails: set[str] = set()
         self.lose = 0
         self.gates: dict[str, asyncio.Event] = {}
         self.inside = 0
@@ -55,6 +56,8 @@ class Twin:
             if self.down:
                 raise DialogueUnavailable("down")
             text = said.text
+            if text in self.fails:
+                raise ActionFailed
             if text in self.gates:
                 await self.gates[text].wait()
             if message_id not in self._known:
@@ -272,6 +275,22 @@ async def test_out_of_patience_a_human_is_called_with_the_words(
     await house.turns.wait_for(later)
     assert (await house.bot(conversation))[-1] == "答：还在吗"
     await house.turns.close()
+
+
+async def test_a_failing_action_is_not_tried_again_and_the_next_message_goes_on(
+    house: House, new_conversation: NewConversation
+) -> None:
+    conversation = await new_conversation()
+    house.twin.fails = {"确认提交"}
+    (message,) = await house.say(conversation, "确认提交")
+    assert [m.text for m in await house.turns.wait_for(message)] == [HUMAN]
+    assert house.twin.calls == 1
+    assert house.humans == [(conversation, "确认提交")]
+    assert house.outcomes == ["failed"]
+    house.twin.fails = set()
+    (again,) = await house.say(conversation, "确认提交")
+    assert [m.text for m in await house.turns.wait_for(again)] == ["答：确认提交"]
+    assert await house.states(conversation) == [MessageState.FAILED, MessageState.ANSWERED]
 
 
 async def test_a_crash_loses_nothing_and_doubles_nothing(

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from chat.ports import Answer, DialogueUnavailable, Said
+from chat.ports import ActionFailed, Answer, DialogueUnavailable, Said
 from gateway.dialogue import SILENT, RasaDialogue
 from tests.support.stack import TODAY
 
@@ -101,8 +101,16 @@ def _slow(request: httpx.Request) -> httpx.Response:
     ],
 )
 async def test_anything_but_an_answer_is_nobody_there(dialogue: Any, rasa: Handler) -> None:
-    with pytest.raises(DialogueUnavailable):
+    with pytest.raises(DialogueUnavailable) as caught:
         await dialogue(rasa).send(TALK, "1", Said("x"))
+    assert not isinstance(caught.value, ActionFailed), "it is worth repeating"
+
+
+async def test_a_failed_action_is_no_silence(dialogue: Any) -> None:
+    with pytest.raises(ActionFailed):
+        await dialogue(lambda _: httpx.Response(424, json={"error": "turn failed"})).send(
+            TALK, "1", Said("x")
+        )
 
 
 async def test_health(dialogue: Any) -> None:

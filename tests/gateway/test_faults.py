@@ -210,6 +210,52 @@ def test_broken_off_while_the_application_is_being_submitted(
     assert "正在办理" not in told
 
 
+@contextmanager
+def missing(stack: Stack, table: str) -> Iterator[None]:
+    """Whatever needs this table fails, and would fail again."""
+    with psycopg.connect(stack.database_url, autocommit=True) as connection:
+        connection.execute(f"alter table {table} rename to {table}_away")
+        try:
+            yield
+        finally:
+            connection.execute(f"alter table {table}_away rename to {table}")
+
+
+def failures(stack: Stack, action: str) -> tuple[int, int]:
+    """How often an action has failed, by the metric and by the log."""
+    shown = httpx.get(f"{stack.url}/metrics", timeout=10, trust_env=False).text
+    counted = re.search(rf'shuiling_actions_failed_total\{{action="{action}"\}} (\d+)', shown)
+    log = "".join(path.read_text(errors="replace") for path in (stack.data_dir / "log").glob("gateway*.log"))
+    logged = [line for line in log.splitlines() if '"action_failed"' in line and f'"{action}"' in line]
+    return int(counted[1]) if counted else 0, len(logged)
+
+
+def test_an_action_that_fails_ends_its_turn_and_the_form_goes_on(
+    victim: Stack, applicants: Iterator[str]
+) -> None:
+    """First the form's own action fails, then the one that submits it."""
+    talk = Talk(victim)
+    with talk.window() as window:
+        begin_deferral(talk, window, next(applicants))
+        for answer in ("货款没收回来，账上没钱", "三个月", "账上三万五", "没有", "没有"):
+            window.turn(answer)
+        for words, table, action, then in (
+            ("材料以后补", "deferral_material", "validate_deferral_form", "35000.00元"),
+            ("确认提交", "deferral_application", "action_deferral_submit", "YQ2026-"),
+        ):
+            with missing(victim, table):
+                window.say(words)
+                told = [(m["sender"], m["text"]) for m in window.answers()]
+            assert [sender for sender, _ in told] == ["taxpayer", "bot"], "no word of being slow"
+            assert "系统暂时出了故障" in told[1][1] and "RG2026-" in told[1][1]
+            assert failures(victim, action) == (1, 1)
+            assert then in window.turn(words).replace(",", ""), "what was said before is still there"
+    assert [state for _, state in talk.rows("m.id, m.state", "order by m.id") if state == "failed"] == [
+        "failed"
+    ] * 2
+    assert "pending" not in talk.states()
+
+
 def test_a_message_repeated_by_the_widget_after_a_crash_is_taken_once(victim: Stack) -> None:
     talk = Talk(victim)
     with talk.window() as window:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import uuid
@@ -11,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from store.personas import PERSONAS, by_key
 from tests.gateway.conftest import Client, Gateway
@@ -293,6 +295,37 @@ def test_an_unknown_action_and_a_failing_one_are_told_apart(client: Client) -> N
     failed = client.post(ACTIONS, json=action("action_greet", "not-a-uuid"), headers=token)
     assert failed.status_code == 500
     assert failed.json() == {"error": "action failed", "action_name": "action_greet"}
+    text = client.get("/metrics").text
+    for name in ("action_nothing", "action_greet"):
+        assert f'shuiling_actions_failed_total{{action="{name}"}} 1.0' in text
+
+
+async def _hangs(*_: Any) -> None:
+    await asyncio.sleep(60)
+
+
+async def _finds_no_database(*_: Any) -> None:
+    raise OperationalError("select", {}, Exception("connection refused"))
+
+
+async def _breaks_a_rule_of_the_database(*_: Any) -> None:
+    raise IntegrityError("insert", {}, Exception("duplicate key"))
+
+
+@pytest.mark.parametrize(
+    ("fails", "status"),
+    [(_hangs, 500), (_finds_no_database, 503), (_breaks_a_rule_of_the_database, 500)],
+)
+def test_what_may_pass_is_told_apart_from_what_would_fail_again(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, fails: Any, status: int
+) -> None:
+    client = gateway(rasa_patience_s=0.3)
+    actions = client.app.state.parts.executor.actions
+    monkeypatch.setitem(actions, "action_greet", fails)
+    call = action("action_greet", str(uuid.uuid4()))
+    answer = client.post(ACTIONS, json=call, headers=bearer("shuiling-development-only"))
+    assert answer.status_code == status
+    assert 'shuiling_actions_failed_total{action="action_greet"} 1.0' in client.get("/metrics").text
 
 
 # --- materials ------------------------------------------------------------------------------------------------------

@@ -59,7 +59,8 @@ class Window:
                 frame = self.frame(0.5)
             except TimeoutError:
                 return found
-            found.append(frame)
+            if frame["type"] == "message":
+                found.append(frame)
 
     def turn(self, text: str) -> str:
         """Say something and give everything the bot answers, as one text."""

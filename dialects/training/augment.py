@@ -14,9 +14,10 @@ from dialects.training.speech import RATE, Utterance
 Wave = NDArray[np.float64]
 _MU = 255.0
 RUMBLE_HZ = 250.0
-_BANDED = 0.6
-_WIDE = ((150, 320), (3200, 3800))
+_BANDED = 0.75
+_WIDE = ((100, 400), (3100, 3900))
 _NARROW = ((300, 600), (2200, 3000))
+_ORDERS = (2, 10)
 
 
 def mulaw(wave: Wave) -> Wave:
@@ -26,11 +27,22 @@ def mulaw(wave: Wave) -> Wave:
     return np.asarray(np.sign(steps) * ((1 + _MU) ** np.abs(steps) - 1) / _MU)
 
 
-def telephone(wave: Wave, band: tuple[float, float] | None = None, coded: bool = True) -> Wave:
-    """8 kHz, optionally a narrower band in Hz, µ-law, and back to 16 kHz."""
+@dataclass(frozen=True)
+class Band:
+    """What a line lets through, in Hz; ``order`` is how steeply it ends: 2 gently, 8 as the network's filters (ITU-T G.712)."""
+
+    low: float
+    high: float
+    order: int = 2
+
+
+def telephone(wave: Wave, band: Band | None = None, coded: bool = True) -> Wave:
+    """8 kHz, optionally a narrower band, µ-law, and back to 16 kHz."""
     narrow = resample_poly(wave, 1, 2)
     if band is not None:
-        narrow = sosfilt(butter(2, band, "bandpass", fs=RATE // 2, output="sos"), narrow)
+        narrow = sosfilt(
+            butter(band.order, (band.low, band.high), "bandpass", fs=RATE // 2, output="sos"), narrow
+        )
     narrow = np.clip(narrow, -1, 1)
     return np.asarray(resample_poly(mulaw(narrow) if coded else narrow, 2, 1))
 
@@ -80,7 +92,7 @@ class Damage:
     noise: float = 0.8
     babble: float = 0.25
     telephone: float = 0.8
-    narrow: float = 0.25
+    narrow: float = 0.3
     """Of lines with a band of their own, those of poor instruments, which carry little."""
     rumble: float = 0.7
     """Of telephone lines, those whose rumble is taken away afterwards."""
@@ -88,11 +100,11 @@ class Damage:
     speed: float = 0.5
 
 
-def _band(draw: np.random.Generator, damage: Damage) -> tuple[float, float] | None:
+def _band(draw: np.random.Generator, damage: Damage) -> Band | None:
     if draw.random() >= _BANDED:
         return None
     low, high = _NARROW if draw.random() < damage.narrow else _WIDE
-    return draw.uniform(*low), draw.uniform(*high)
+    return Band(draw.uniform(*low), draw.uniform(*high), int(draw.integers(*_ORDERS, endpoint=True)))
 
 
 def damaged(

@@ -42,7 +42,7 @@ class Recipe:
     first_epochs: float = 12.0
     rough_epochs: float = 2.0
     epochs: float = 4.0
-    accent_epochs: float = 3.0
+    accent_epochs: float = 5.0
     copies: int = 1
 
 

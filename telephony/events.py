@@ -108,8 +108,16 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class SpeechBegan:
-    """The caller has begun to make sound that may be speech."""
+    """The caller has begun to make sound that may be speech, or goes on with it after :class:`SpeechPaused`."""
 
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechPaused:
+    """The voice rests: a pause within the utterance, or its end. ``text`` is what has been recognised so far."""
+
+    text: str
     at_ms: int
 
 
@@ -157,7 +165,7 @@ class MachineHeard:
     at_ms: int
 
 
-HeardEvent = SpeechBegan | Partial | Utterance | MachineHeard
+HeardEvent = SpeechBegan | SpeechPaused | Partial | Utterance | MachineHeard
 
 
 # --- outcomes ---------------------------------------------------------------------------------------------------------

@@ -67,6 +67,9 @@ class Pace:
     accept: int = 45_000
     """How long a human who has taken the ticket may need to take the call, or to come back into it."""
     survey: int = 10_000
+    hold: int = 1500
+    """How long the bot waits in the middle of what it says for a sound to become words; two characters are recognised 700 to 900 ms
+    after they begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ class Base:
         self.words = words
         self.pace = pace
         self.out: list[Command] = []
-        self.floor = Floor(self.out.append)
+        self.floor = Floor(self.out.append, pace.hold)
         self.phase = Phase.OPENING
         self.question: Question | None = None
         self.person_spoke = False

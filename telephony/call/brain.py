@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from telephony.call.base import Callee, Pace, Phase
 from telephony.call.commands import CallHuman, Command
+from telephony.call.floor import HOLD
 from telephony.call.inputs import (
     AgentClaimed,
     AgentJoined,
@@ -28,7 +29,7 @@ from telephony.call.inputs import (
     VoiceFailed,
 )
 from telephony.call.matter import Matter
-from telephony.call.plain import interrupts, is_despair, is_listening, is_no, is_yes
+from telephony.call.plain import interrupts, is_despair, is_listening, is_no, is_scrap, is_yes
 from telephony.call.waiting import WITH_HUMANS
 from telephony.call.words import Words
 from telephony.events import (
@@ -39,6 +40,7 @@ from telephony.events import (
     Outcome,
     Partial,
     SpeechBegan,
+    SpeechPaused,
     Utterance,
 )
 
@@ -71,7 +73,10 @@ class Brain(Matter):
         """``ask_again``: by pack, the confidence below which an utterance is asked for again."""
         super().__init__(callee, words, pace or Pace())
         self._ask_again = ask_again
-        self._early: Utterance | None = None
+        self._early: tuple[Utterance, int] | None = None
+        """What sounded like a yes while the question was being asked, and from when on the rest of the question counts."""
+        self._held_for_it = False
+        """Whether the bot has held its breath for the present utterance."""
         self._queued: Utterance | None = None
         self._held_key = ""
         self._mute = 0
@@ -106,11 +111,16 @@ class Brain(Matter):
             case Answered():
                 self.greet()
             case SpeechBegan():
-                self.stop("silence")
+                self._began()
+            case SpeechPaused():
+                if is_listening(item.text):
+                    self.floor.resume()
             case Partial():
                 self._partial(item)
             case Utterance():
                 self._utterance(item)
+                self.floor.resume()
+                self._held_for_it = False
             case KeyPressed():
                 self._key(item.digit)
             case Played():
@@ -168,16 +178,24 @@ class Brain(Matter):
 
     # --- speech ---
 
+    @property
+    def _may_be_interrupted(self) -> bool:
+        """Whether the bot says something just now that may be broken into."""
+        if self.phase is Phase.MACHINE or not self.floor.speaking or self.floor.firm:
+            return False
+        if self.phase in WITH_HUMANS:
+            return False
+        return self.phase is not Phase.CLOSING or self.told
+
+    def _began(self) -> None:
+        self.stop("silence")
+        if self._may_be_interrupted and self.floor.hold():
+            self._held_for_it = True
+
     def _partial(self, partial: Partial) -> None:
         self.stop("silence")
-        if self.phase is Phase.MACHINE or not self.floor.speaking or self.floor.firm:
-            return
-        if self.phase in WITH_HUMANS:
-            return
-        if self.phase is Phase.CLOSING and not self.told:
-            return
-        if interrupts(partial.text):
-            self.floor.hush()
+        if self._may_be_interrupted and interrupts(partial.text):
+            self.floor.interrupt()
 
     def _utterance(self, utterance: Utterance) -> None:
         if self.phase in (Phase.MACHINE, Phase.OPENING):
@@ -195,9 +213,13 @@ class Brain(Matter):
             if self.floor.firm or not utterance.text:
                 return
             if is_listening(utterance.text):
-                self._early = utterance
+                # While the bot was held, the question came no nearer to its end.
+                held = self._held_for_it
+                self._early = utterance, utterance.decided_ms if held else utterance.ended_ms
                 return
-            self.floor.hush()
+            if is_scrap(utterance.text) and self.phase is not Phase.PROVE:
+                return
+            self.floor.interrupt()
         if not utterance.text:
             if utterance.ended_ms - utterance.began_ms >= _LONG_NOISE_MS:
                 self.unheard()
@@ -255,9 +277,11 @@ class Brain(Matter):
         """A yes given while the question was still being asked counts, if it came near its end."""
         early, self._early = (None, self._early) if self.floor.speaking else (self._early, None)
         asked = self.question is not None and self.question.expectation.kind is Expected.YES_NO
-        recent = early is not None and at_ms - early.ended_ms <= _EARLY_MS
-        if early is not None and recent and asked and self.waiting is None and is_yes(early.text):
-            self._words(early)
+        if early is None or not asked or self.waiting is not None:
+            return
+        utterance, since_ms = early
+        if at_ms - since_ms <= _EARLY_MS and is_yes(utterance.text):
+            self._words(utterance)
 
     def _read(self, item: Read) -> None:
         match self.phase:
@@ -366,6 +390,8 @@ class Brain(Matter):
             self._leave_message()
         elif name == "digits" and self.phase is Phase.PROVE:
             self.digits_missing()
+        elif name == HOLD:
+            self.floor.resume()
         elif name == "announce":
             self.announce_again()
         elif name == "in_line":

@@ -27,6 +27,16 @@ class Hush:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Fall silent at once and keep what is still to be said: somebody makes a sound, and it is not known yet what it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """It was no interruption: go on from where the caller stopped hearing it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Listen:
     """What kind of answer is likely now."""
 
@@ -152,6 +162,8 @@ class End:
 Command = (
     Say
     | Hush
+    | Hold
+    | Resume
     | Listen
     | Understand
     | OpenMatter

@@ -1,13 +1,18 @@
-"""Who has the floor: what is being said, what has been heard of it, and who may interrupt."""
+"""Who has the floor: what is being said, what has been heard of it, whether it is held, and who may interrupt."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from telephony.call.commands import Command, Hush, Say
+from telephony.call.commands import Command, Hold, Hush, Resume, Say, SetAlarm, StopAlarm
 
 Then = Callable[[], None]
+HOLD = "hold"
+"""The alarm that ends a hold."""
+IN_VAIN = 2
+"""So many holds in a row without an interruption, and only words stop the bot: the caller hums along, or there is a street, and every
+pause makes the bot harder to follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +23,19 @@ class _Saying:
 
 
 class Floor:
-    """The bot's side of the turn-taking: sentences queue up, the first unplayed one is being heard."""
+    """The bot's side of the turn-taking: sentences queue up, the first unplayed one is being heard.
 
-    def __init__(self, out: Callable[[Command], None]) -> None:
+    A sound of the caller's holds the bot until it is known what it was: an interruption (:meth:`interrupt`) or none
+    (:meth:`resume`). Held it still counts as speaking.
+    """
+
+    def __init__(self, out: Callable[[Command], None], hold_ms: int) -> None:
+        """``hold_ms``: how long a hold may last."""
         self._out = out
+        self._hold_ms = hold_ms
+        self._in_vain = 0
+        self.held = False
+        """Whether the bot is silent in the middle of what it says."""
         self._next = 0
         self._saying: list[_Saying] = []
         self._then: Then | None = None
@@ -56,9 +70,36 @@ class Floor:
             return
         while self._saying and self._saying[0].say <= say:
             self._saying.pop(0)
+        if self.held and not self._saying:
+            self._go_on()
         if not self._saying and self._then is not None:
             then, self._then = self._then, None
             then()
+
+    def hold(self) -> bool:
+        """Fall silent until it is known what the caller's sound is; whether the bot does."""
+        if not self._saying or self.held or self._in_vain >= IN_VAIN:
+            return False
+        self.held = True
+        self._out(Hold())
+        self._out(SetAlarm(HOLD, self._hold_ms))
+        return True
+
+    def resume(self) -> None:
+        """It was no interruption, or is none yet."""
+        if self.held:
+            self._in_vain += 1
+            self._go_on()
+
+    def interrupt(self) -> None:
+        """The caller's words take the turn."""
+        self._in_vain = 0
+        self.hush()
+
+    def _go_on(self) -> None:
+        self.held = False
+        self._out(StopAlarm(HOLD))
+        self._out(Resume())
 
     def hush(self) -> None:
         """Stop at once."""
@@ -66,4 +107,7 @@ class Floor:
             return
         self._saying.clear()
         self._then = None
+        if self.held:
+            self.held = False
+            self._out(StopAlarm(HOLD))
         self._out(Hush())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from telephony.events import KeyPressed, MachineHeard, Partial, SpeechBegan, Utterance
+from telephony.events import KeyPressed, MachineHeard, Partial, SpeechBegan, SpeechPaused, Utterance
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +201,7 @@ class HungUp:
 Input = (
     Answered
     | SpeechBegan
+    | SpeechPaused
     | Partial
     | Utterance
     | KeyPressed

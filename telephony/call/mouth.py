@@ -1,8 +1,9 @@
-"""The bot's voice on the wire: rendered ahead, paced, marked, cut off when interrupted, and what was truly heard of it."""
+"""The bot's voice on the wire: rendered ahead, paced, marked, held or cut off when interrupted, and what was truly heard of it."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -17,26 +18,79 @@ log = structlog.get_logger("telephony.mouth")
 
 AHEAD_MS = 200
 """Speech sent before it is due; more would only have to be cleared."""
+STEP_BACK_MS = 120
+"""So much of what was heard before a hold is said again after it, and what is left of a frame: the carrier plays later than our clock
+thinks, by its own frames and by what the network delays, and no syllable may be lost."""
+LET_OUT_MS = 100
+"""What has been sent is let out when it is no more than this: silence would not come sooner by much, and taken back it would be said
+twice, as the last syllable of a question that is being answered already."""
 SLOW = 0.85
 """Speed for those who asked to hear it again slowly."""
 _RENDERED_AHEAD = 3
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Speech:
-    """One thing being said; ``heard`` are the pieces whose marks have come back, ``asks`` the question it puts."""
+    """One thing being said; ``asks`` is the question it puts.
+
+    ``pieces`` are those rendered by now, ``whole`` when there are no more. The next frame to be sent begins at ``offset`` of
+    ``pieces[piece]``. Of the pieces before it ``marked`` have their mark on the wire, ``heard`` have had it back. ``taken_back``
+    counts how often part of it was: it is in the names of later marks, as a mark from before proves nothing.
+    """
 
     say: int
     text: str
-    pieces: asyncio.Queue[SpokenPiece | None]
     asked_ms: int
     asks: str = ""
     renderer: asyncio.Task[None] | None = None
-    began_ms: int | None = None
-    sent: list[SpokenPiece] = field(default_factory=list)
-    heard: int = 0
-    complete: bool = False
+    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_RENDERED_AHEAD))
+    pieces: list[SpokenPiece] = field(default_factory=list)
+    whole: bool = False
     failed: bool = False
+    began_ms: int | None = None
+    begun: int = 0
+    piece: int = 0
+    offset: int = 0
+    marked: int = 0
+    heard: int = 0
+    taken_back: int = 0
+    sent: bool = False
+    """Whether all of it and its last mark have been sent."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is something to be done for it now."""
+        return self.marked < self.piece or self.piece < len(self.pieces) or self.whole
+
+    def mark(self) -> Mark:
+        """The next mark: ``12:3``, with the question ``12:3:digits``; ``12:3.1`` when some of it had been taken back."""
+        self.marked += 1
+        again = f".{self.taken_back}" if self.taken_back else ""
+        asks = f":{self.asks}" if self.asks else ""
+        return Mark(f"{self.say}:{self.marked}{again}{asks}")
+
+    def next_frame(self) -> bytes:
+        """The next frame, which counts as sent from now on; nothing of a piece without sound."""
+        sound = self.pieces[self.piece].mulaw
+        if self.piece == self.begun:
+            self.begun += 1
+            self.room.release()
+        frame = sound[self.offset : self.offset + FRAME_BYTES]
+        self.offset += len(frame)
+        if self.offset >= len(sound):
+            self.piece, self.offset = self.piece + 1, 0
+        return frame
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """A frame on its way: where it begins, and when the caller begins and ends to hear it."""
+
+    speech: _Speech
+    piece: int
+    offset: int
+    due_ms: float
+    ends_ms: float
 
 
 class Mouth:
@@ -60,6 +114,9 @@ class Mouth:
         self._zero = clock()
         self._timed = timed
         self._speeches: list[_Speech] = []
+        self._frames: deque[_Frame] = deque()
+        """Those that may have to be sent again."""
+        self._held = False
         self._wanted = asyncio.Event()
         self._player: asyncio.Task[None] | None = None
         self._due_ms = 0.0
@@ -78,7 +135,7 @@ class Mouth:
 
     @property
     def busy(self) -> bool:
-        """Whether something is being said."""
+        """Whether something is being said, or held."""
         return bool(self._speeches)
 
     def now_ms(self) -> int:
@@ -87,7 +144,7 @@ class Mouth:
 
     def say(self, say: int, text: str, *, slow: bool = False, asks: str = "") -> None:
         """Say this after what is being said; rendering begins at once. ``asks``, as in :class:`Say`, is on its marks."""
-        speech = _Speech(say, text, asyncio.Queue(_RENDERED_AHEAD), self.now_ms(), asks)
+        speech = _Speech(say, text, self.now_ms(), asks)
         style = Style(self._style.voice, self._style.speed * SLOW) if slow else self._style
         speech.renderer = asyncio.create_task(self._render(speech, style))
         self._speeches.append(speech)
@@ -104,21 +161,40 @@ class Mouth:
         if self._player is not None:
             self._player.cancel()
             self._player = None
-        await self._wire.send(Clear())
         now = self.now_ms()
-        self._recorder.cut(now)
-        self._due_ms = now
+        self._held = False
+        await self._clear(now)
         for speech in cut:
             self._write(speech, now)
+
+    async def hold(self) -> None:
+        """Fall silent at once, to :meth:`resume` or :meth:`hush` later; what is said meanwhile waits as well."""
+        now = self.now_ms()
+        self._held = True
+        if self._due_ms - now <= LET_OUT_MS:
+            return
+        self._take_back(now)
+        await self._clear(now)
+
+    def resume(self) -> None:
+        """Go on from a little before where the caller stopped hearing it."""
+        if not self._held:
+            return
+        self._held = False
+        for speech in self._speeches:
+            if speech.began_ms is None:
+                speech.asked_ms = self.now_ms()
+        self._wanted.set()
 
     def returned(self, name: str) -> None:
         """A mark has come back."""
         say, place, *_ = [*name.split(":", 2), ""]
+        piece, _, taken_back = place.partition(".")
         speech = next((s for s in self._speeches if str(s.say) == say), None)
-        if speech is None or not place.isdigit():
+        if speech is None or not piece.isdigit() or (taken_back or "0") != str(speech.taken_back):
             return
-        speech.heard = max(speech.heard, int(place))
-        if speech.complete and speech.heard >= len(speech.sent):
+        speech.heard = max(speech.heard, int(piece))
+        if speech.whole and speech.heard >= len(speech.pieces):
             self._over(speech)
 
     async def close(self) -> None:
@@ -136,52 +212,83 @@ class Mouth:
             # Closed when this is cancelled, so that nothing more is rendered for nobody.
             async with aclosing(self._voice.say(speech.text, style)) as pieces:
                 async for piece in pieces:
-                    await speech.pieces.put(piece)
+                    await speech.room.acquire()
+                    speech.pieces.append(piece)
+                    self._wanted.set()
         except VoiceError:
             log.warning("not_said", say=speech.say)
             speech.failed = True
         except Exception:
             log.exception("voice_broke", say=speech.say)
             speech.failed = True
-        await speech.pieces.put(None)
+        speech.whole = True
+        self._wanted.set()
 
     async def _play(self) -> None:
-        done: set[int] = set()
+        """Step by step, each from what there is to be done by then: between two of them anything may be held or taken back."""
         while True:
-            speech = next((s for s in self._speeches if s.say not in done), None)
-            if speech is None:
+            speech = None if self._held else next((s for s in self._speeches if not s.sent), None)
+            if speech is None or not speech.ready:
                 self._wanted.clear()
                 await self._wanted.wait()
-                continue
-            while (piece := await speech.pieces.get()) is not None:
-                await self._send(speech, piece)
-            done.add(speech.say)
-            speech.complete = True
-            if speech.failed and speech.heard >= len(speech.sent):
-                self._speeches.remove(speech)
-                self._write(speech, self.now_ms())
-                self._on_failed(speech.say)
-            elif speech.heard >= len(speech.sent):
-                self._over(speech)
+            elif speech.marked < speech.piece:
+                await self._wire.send(speech.mark())
+            elif speech.piece < len(speech.pieces):
+                await self._send(speech)
+            else:
+                self._all_sent(speech)
 
-    async def _send(self, speech: _Speech, piece: SpokenPiece) -> None:
+    async def _send(self, speech: _Speech) -> None:
+        """The next frame, or the wait until it is time for it."""
+        now = self.now_ms()
+        due = max(self._due_ms, now)
+        if due - now > AHEAD_MS:
+            await asyncio.sleep((due - now - AHEAD_MS) / 1000)
+            return
         if speech.began_ms is None:
-            now = self.now_ms()
-            speech.began_ms = max(now, round(self._due_ms))
+            speech.began_ms = round(due)
             if self._due_ms <= speech.asked_ms:
                 self._timed(Stage.VOICE, (now - speech.asked_ms) / 1000)
-        speech.sent.append(piece)
-        for start in range(0, len(piece.mulaw), FRAME_BYTES):
-            now = self.now_ms()
-            self._due_ms = max(self._due_ms, now)
-            if self._due_ms - now > AHEAD_MS:
-                await asyncio.sleep((self._due_ms - now - AHEAD_MS) / 1000)
-            frame = piece.mulaw[start : start + FRAME_BYTES]
-            self._recorder.bot(round(self._due_ms), frame)
+        piece, offset = speech.piece, speech.offset
+        if frame := speech.next_frame():
+            # All is noted before it is sent: whoever holds meanwhile takes this frame back as well.
+            self._due_ms = due + len(frame) * 1000 / RATE
+            self._frames.append(_Frame(speech, piece, offset, due, self._due_ms))
+            while self._frames[0].ends_ms <= now - STEP_BACK_MS:
+                self._frames.popleft()
+            self._recorder.bot(round(due), frame)
             await self._wire.send(AudioOut(frame))
-            self._due_ms += len(frame) * 1000 / RATE
-        asks = f":{speech.asks}" if speech.asks else ""
-        await self._wire.send(Mark(f"{speech.say}:{len(speech.sent)}{asks}"))
+
+    def _all_sent(self, speech: _Speech) -> None:
+        speech.sent = True
+        if speech.failed and speech.heard >= len(speech.pieces):
+            self._speeches.remove(speech)
+            self._write(speech, self.now_ms())
+            self._on_failed(speech.say)
+        elif speech.heard >= len(speech.pieces):
+            self._over(speech)
+
+    def _take_back(self, now: int) -> None:
+        """Whatever has been sent and not been heard is still to be sent, and a little of what has been heard."""
+        first: dict[int, _Frame] = {}
+        for frame in self._frames:
+            if frame.ends_ms > now - STEP_BACK_MS:
+                first.setdefault(frame.speech.say, frame)
+        for speech in self._speeches:
+            if speech.began_ms is None:
+                continue
+            speech.taken_back += 1
+            speech.marked, speech.sent = speech.heard, False
+            if (again := first.get(speech.say)) is not None:
+                speech.piece, speech.offset = again.piece, again.offset
+                if again.due_ms >= now and again.piece == again.offset == 0:
+                    speech.began_ms = None
+
+    async def _clear(self, now: int) -> None:
+        self._frames.clear()
+        self._due_ms = now
+        await self._wire.send(Clear())
+        self._recorder.cut(now)
 
     def _over(self, speech: _Speech) -> None:
         if speech not in self._speeches:
@@ -193,5 +300,5 @@ class Mouth:
     def _write(self, speech: _Speech, now: int) -> None:
         if speech.began_ms is None:
             return
-        heard = "".join(piece.text for piece in speech.sent[: speech.heard])
+        heard = "".join(piece.text for piece in speech.pieces[: speech.heard])
         self._on_said(Line("bot", speech.text, speech.began_ms, max(now, speech.began_ms), heard))

@@ -68,6 +68,11 @@ def interrupts(partial: str) -> bool:
     return len(_NOT_HAN.sub("", partial)) >= 2 and not is_listening(partial)
 
 
+def is_scrap(text: str) -> bool:
+    """One character that answers nothing: what a cough or a hum is often recognised as (一, 去, 帮)."""
+    return len(_NOT_HAN.sub("", text)) == 1 and not (is_yes(text) or is_no(text))
+
+
 def digits_in(text: str) -> str:
     """The digits spoken or written in ``text``, in order; the last stretch when the speaker corrects himself."""
     said = re.split(r"不对|不是|错了|应该是|改成", text)[-1]

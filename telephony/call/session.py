@@ -23,12 +23,14 @@ from telephony.call.commands import (
     Disconnect,
     End,
     Exclude,
+    Hold,
     Hush,
     JoinLine,
     LeaveLine,
     Listen,
     OpenMatter,
     Rate,
+    Resume,
     Say,
     SetAlarm,
     StopAlarm,
@@ -204,6 +206,10 @@ class Session:
             case Hush():
                 self._ear.bot_speaking(False)
                 await self._mouth.hush()
+            case Hold():
+                await self._mouth.hold()
+            case Resume():
+                self._mouth.resume()
             case Listen():
                 self._ear.expect(command.expectation)
             case SetAlarm():

@@ -12,7 +12,7 @@ from concurrent.futures import Executor
 from dataclasses import replace
 
 from dialects.heard import Recogniser
-from telephony.events import AudioIn, Expectation, HeardEvent, Partial, SpeechBegan, Utterance
+from telephony.events import AudioIn, Expectation, HeardEvent, Partial, SpeechBegan, SpeechPaused, Utterance
 from telephony.hearing import mulaw
 from telephony.hearing.activity import Activity
 from telephony.hearing.decoding import PATIENCE_S, Decoder
@@ -25,7 +25,13 @@ from telephony.hearing.rumble import HighPass
 
 RULES = GateRules()
 RULES_OVER_BOT = replace(RULES, on=0.6, open_ms=120, open_within_ms=250)
-"""While the bot speaks its echo must not open the gate."""
+"""While the bot speaks its echo must not open the gate.
+
+Measured by ``python -m tests.load.voice.opening``: it opens 140 to 150 ms after the first voiced sample (95th percentile: 190 to 270), in
+time to be silent after 300; less voice would open it 30 ms sooner, and a third more often for an echo.
+"""
+PAUSED_MS = 200
+"""After so long without voice it rests: longer than the stops within words, and the last word is recognised by then."""
 
 
 class Ear:
@@ -52,6 +58,9 @@ class Ear:
         self._passage = Passage()
         self._high_pass = HighPass()
         self._partial = ""
+        self._rests = False
+        self._goes_on_ms: float | None = None
+        """When a voice that had rested was heard again."""
         self._now_ms = 0
         self._closed = False
 
@@ -112,6 +121,7 @@ class Ear:
             self._decoder.add(self._passage.begin(self._now_ms - self._gate.began_ms))
         events += self._machine.hear(piece.at_ms, line, self._gate.voiced)
         if self._gate.open:
+            events += self._rested(pause)
             if pause >= pause_needed(self._expectation, self._decoder.partial):
                 events += await self._end()
             elif self._now_ms - self._gate.began_ms >= MAX_UTTERANCE_MS:
@@ -125,13 +135,29 @@ class Ear:
         self._partial = text
         return [Partial(text, self._now_ms), *self._machine.words(text, self._now_ms)]
 
+    def _rested(self, pause: float) -> list[HeardEvent]:
+        """Whether the voice has just come to rest, or goes on after that: as much of it as opens the gate."""
+        until = self._gate.voiced_until_ms
+        if pause >= PAUSED_MS:
+            self._goes_on_ms = None
+            if not self._rests:
+                self._rests = True
+                return [SpeechPaused(self._decoder.partial, self._now_ms)]
+        elif self._rests:
+            if self._goes_on_ms is None:
+                self._goes_on_ms = until
+            elif until - self._goes_on_ms >= self._gate.rules.open_ms:
+                began, self._rests, self._goes_on_ms = self._goes_on_ms, False, None
+                return [SpeechBegan(round(began))]
+        return []
+
     async def _end(self, *, goes_on: bool = False) -> list[HeardEvent]:
         began, ended = round(self._gate.began_ms), round(self._gate.voiced_until_ms)
         if goes_on:
             self._gate.cut(self._now_ms)
         else:
             self._gate.close()
-        self._partial = ""
+        self._partial, self._rests, self._goes_on_ms = "", False, None
         pack = self._decoder.pack
         heard = await self._decoder.finish()
         utterance = Utterance(

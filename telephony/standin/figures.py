@@ -11,6 +11,10 @@ from telephony.standin.recording import Arrival, Recording
 
 _TALK_MS = 120
 """The caller's sounds shorter than this (a click, a cough) are no turn."""
+_CLEARED_MS = 100
+"""A clear that ends a stretch of talk comes at most so long before or after its last frame."""
+_SLOT_LATE_MS = 20
+"""A frame whose slot had begun is still heard, after the clear."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +22,10 @@ class Figures:
     """In milliseconds.
 
     ``reply_gaps``: from the last voiced sample of an utterance, as it was really sent, to the first bot frame on the wire
-    that can be heard, for utterances after which the bot was silent. ``barge_ins``: from the caller's first voiced sample while the bot spoke
-    until the caller hears the bot no more, only where it did stop before its turn was over (a ``clear`` came).
+    that can be heard, for utterances after which the bot was silent; that it goes on with what was held is no reply.
+    ``barge_ins``: from the caller's first voiced sample while the bot spoke until the caller hears the last of what it was
+    saying, only where it did stop before its turn was over: a ``clear`` threw speech away that did not come again, before the
+    caller did anything else. A bot that was held and went on was not interrupted.
     ``greeting``: from the start of the stream to the first such frame. ``lateness``: how much later than an even pace bot
     frames came, by talk (its median is the pace, the talk's first frame its beginning); early frames are no error, they lie
     in the carrier's buffer.
@@ -74,16 +80,26 @@ def percentile(values: Sequence[float], share: float) -> float | None:
 def _reply_gaps(recording: Recording, audible: Sequence[Arrival]) -> tuple[float, ...]:
     turns = [one for one in recording.said if one.speech and one.ended_ms - one.began_ms >= _TALK_MS]
     spans = recording.heard_spans()
+    went_on = _went_on(recording)
     gaps = []
     for index, turn in enumerate(turns):
         if any(began < turn.ended_ms < ended for began, ended in spans):
             continue
         until = turns[index + 1].began_ms if index + 1 < len(turns) else recording.length_ms
         ended_ms = turn.ended_ms + _own_lateness(recording, turn.ended_ms)
-        reply = next((one.at_ms for one in audible if turn.ended_ms <= one.at_ms <= until), None)
+        # What a bot that was held by this turn goes on saying is no reply to it.
+        held = [(since, to) for since, to in went_on if since >= turn.began_ms]
+        replies = [one.at_ms for one in audible if turn.ended_ms <= one.at_ms <= until]
+        reply = next((at for at in replies if not any(since <= at < to for since, to in held)), None)
         if reply is not None:
             gaps.append(round(max(0.0, reply - ended_ms), 1))
     return tuple(gaps)
+
+
+def _went_on(recording: Recording) -> list[tuple[float, float]]:
+    """From each clear after which the bot went on with what it had been saying to the next clear."""
+    ends = [*recording.clears[1:], float("inf")]
+    return [(at, end) for at, end in zip(recording.clears, ends, strict=False) if at in recording.resumed]
 
 
 def _own_lateness(recording: Recording, at_ms: int) -> float:
@@ -93,16 +109,33 @@ def _own_lateness(recording: Recording, at_ms: int) -> float:
 
 
 def _barge_ins(recording: Recording) -> tuple[float, ...]:
+    deeds = sorted([*(one.began_ms for one in recording.said), *(at for at, _ in recording.keys)])
     found = []
-    spans = recording.heard_spans()
     for turn in recording.said:
-        if not turn.speech:
-            continue
-        for began, ended in spans:
-            cleared = any(turn.began_ms <= at <= ended + 100 for at in recording.clears)
-            if began < turn.began_ms < ended and cleared:
-                found.append(float(ended - turn.began_ms))
+        until = next((at for at in deeds if at > turn.began_ms), float("inf"))
+        if turn.speech and (cut := _cut_off(recording, turn.began_ms, until)) is not None:
+            found.append(float(cut - turn.began_ms))
     return tuple(found)
+
+
+def _cut_off(recording: Recording, began_ms: int, until_ms: float) -> int | None:
+    """When the caller has heard the last of what the bot said at ``began_ms``, if it was cut off before ``until_ms``."""
+    talks = False
+    for began, ended in recording.heard_spans():
+        talks = talks or began < began_ms < ended
+        if not talks:
+            continue
+        clears = [at for at in recording.clears if max(began, began_ms) <= at <= ended + _CLEARED_MS]
+        cut = next((at for at in clears if at not in recording.resumed and at not in recording.idle), None)
+        if cut is not None:
+            slots = range(int(cut + _SLOT_LATE_MS) // FRAME_MS + 1)
+            last = max(
+                slot for slot in slots if slot < len(recording.bot_audible) and recording.bot_audible[slot]
+            )
+            return (last + 1) * FRAME_MS if cut < until_ms else None
+        if not clears or clears[-1] < ended - _CLEARED_MS:
+            return None
+    return None
 
 
 def _pace(arrivals: Sequence[Arrival]) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -2,7 +2,8 @@
 
 What the bot says cannot be known from its sound, so a person reacts to when it speaks and when it has stopped, as
 people do who only half listen. One thing they do notice: that their answer was not understood. Questions are named on the
-marks of their words (``12:1:digits``, put again ``14:2:digits:again``), and a question put again is answered again.
+marks of their words (``12:1:digits``, put again ``14:2:digits:again``; ``12:1.1:digits`` where the bot had been held), and a question put
+again is answered again.
 """
 
 from __future__ import annotations

@@ -37,6 +37,11 @@ class PlayoutBuffer:
         return len(self._audio) * 1000 // RATE
 
     @property
+    def ahead(self) -> bytes:
+        """Speech not yet played."""
+        return bytes(self._audio)
+
+    @property
     def pending_marks(self) -> tuple[str, ...]:
         """Marks not yet returned, oldest first."""
         return tuple(name for _, name in self._marks)

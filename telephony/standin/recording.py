@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from telephony.events import FRAME_BYTES, FRAME_MS
+from telephony.events import FRAME_BYTES, FRAME_MS, RATE
 from telephony.standin.person import Said
-from telephony.standin.sound import SILENCE, wav
+from telephony.standin.sound import SILENCE, audible, wav
+
+_KNOWN_BYTES = RATE * 60 // 1000
+"""So much sound is enough to know it again."""
+_FOLLOWS_BYTES = RATE * 800 // 1000
+"""So soon after a clear speech that was thrown away comes again, if it does: a few syllables may be repeated before it, or that be cleared
+once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +22,20 @@ class Arrival:
     at_ms: float
     bytes: int
     audible: bool
+
+
+@dataclass(slots=True)
+class _Lost:
+    """Speech that a clear threw away, its beginning, and what has come since."""
+
+    at_ms: float
+    speech: bytes
+    since: bytearray = field(default_factory=bytearray)
+
+    @property
+    def found(self) -> bool:
+        """Whether it has come again."""
+        return self.speech in self.since
 
 
 @dataclass(slots=True)
@@ -34,8 +54,31 @@ class Recording:
     marks: list[tuple[float, str, bool]] = field(default_factory=list)
     """When a mark went back, its name, and whether its audio had been cleared."""
     clears: list[float] = field(default_factory=list)
+    idle: list[float] = field(default_factory=list)
+    """Those of the clears that threw nothing away that could be heard."""
+    resumed: list[float] = field(default_factory=list)
+    """Those after which the bot went on with what had been thrown away: it had only been held."""
     keys: list[tuple[float, str]] = field(default_factory=list)
     said: list[Said] = field(default_factory=list)
+    _lost: list[_Lost] = field(default_factory=list)
+
+    def arrived(self, at_ms: float, mulaw: bytes) -> None:
+        """A message with bot audio."""
+        self.arrivals.append(Arrival(at_ms, len(mulaw), audible(mulaw)))
+        for one in self._lost:
+            one.since += mulaw
+        self.resumed += [one.at_ms for one in self._lost if one.found]
+        self._lost = [one for one in self._lost if not one.found and len(one.since) < _FOLLOWS_BYTES]
+
+    def cleared(self, at_ms: float, ahead: bytes) -> None:
+        """A clear that threw this speech away."""
+        self.clears.append(at_ms)
+        frames = range(0, len(ahead), FRAME_BYTES)
+        sound = next((at for at in frames if audible(ahead[at : at + FRAME_BYTES])), len(ahead))
+        if sound < len(ahead):
+            self._lost.append(_Lost(at_ms, ahead[sound : sound + _KNOWN_BYTES]))
+        else:
+            self.idle.append(at_ms)
 
     def slot(self, caller: bytes, bot: bytes | None, *, bot_audible: bool) -> None:
         """One slot of 20 ms of both."""
@@ -63,6 +106,8 @@ class Recording:
             "keys": [{"at_ms": at, "key": key} for at, key in self.keys],
             "marks": [{"at_ms": at, "name": name, "cleared": cleared} for at, name, cleared in self.marks],
             "clears_ms": self.clears,
+            "idle_clears_ms": self.idle,
+            "resumed_clears_ms": self.resumed,
             "arrivals": [[one.at_ms, one.bytes, one.audible] for one in self.arrivals],
             "bot_heard_ms": self.heard_spans(),
         }

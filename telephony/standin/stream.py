@@ -20,7 +20,7 @@ from telephony.media.twilio_stream import CarrierWriter, Garbage, read_out
 from telephony.standin.faults import Faults
 from telephony.standin.person import Act, Person
 from telephony.standin.playout import PlayoutBuffer
-from telephony.standin.recording import Arrival, Recording
+from telephony.standin.recording import Recording
 from telephony.standin.signing import HEADER, Signer
 from telephony.standin.sound import audible
 from telephony.standin.twiml import ConnectStream
@@ -180,13 +180,12 @@ class MediaStream:
                     case Garbage():
                         self.errors[_BINARY if isinstance(message, bytes) else _BAD_SCHEMA] += 1
                     case AudioOut(mulaw=mulaw):
-                        arrival = Arrival(round(self.now_ms(), 2), len(mulaw), audible(mulaw))
-                        self.recording.arrivals.append(arrival)
+                        self.recording.arrived(round(self.now_ms(), 2), mulaw)
                         self._buffer.put(mulaw)
                     case Mark(name=name):
                         self._buffer.mark(name)
                     case Clear():
-                        self.recording.clears.append(round(self.now_ms(), 1))
+                        self.recording.cleared(round(self.now_ms(), 1), self._buffer.ahead)
                         for name in self._buffer.clear():
                             await self._return_mark(socket, name, cleared=True)
                 if self._faults.slow_ms:

@@ -18,12 +18,14 @@ from telephony.call.commands import (
     Disconnect,
     End,
     Exclude,
+    Hold,
     Hush,
     JoinLine,
     LeaveLine,
     Listen,
     OpenMatter,
     Rate,
+    Resume,
     Say,
     SetAlarm,
     StopAlarm,
@@ -48,7 +50,7 @@ from telephony.call.inputs import (
     Verdict,
 )
 from telephony.call.words import shared_words
-from telephony.events import Expectation, KeyPressed, Partial, SpeechBegan, Utterance
+from telephony.events import Expectation, KeyPressed, Partial, SpeechBegan, SpeechPaused, Utterance
 
 SIGN_MS = 200
 """How long a Han character takes to say."""
@@ -89,6 +91,10 @@ class Talk:
         self.checked: list[str] = []
         self.asked: list[str] = []
         self.cut: list[str] = []
+        self.held_ms: int | None = None
+        """Since when the bot has been silent in the middle of what it says."""
+        self.holds: list[tuple[int, int]] = []
+        """From when until when it was, and went on then."""
         self.expected: Expectation | None = None
         self.ended: End | None = None
 
@@ -105,6 +111,9 @@ class Talk:
     def hear_out(self) -> Talk:
         """Let the bot finish."""
         while self.saying:
+            if self.held_ms is not None:
+                self.wait(self.brain.pace.hold)
+                assert self.held_ms is None, "held for ever"
             say, ends = self.saying[0]
             self.now = max(self.now, ends)
             self.saying.pop(0)
@@ -127,6 +136,16 @@ class Talk:
         self.put(Utterance(text, text, confidence, "mandarin", began, self.now, self.now + 300))
         return self
 
+    def sound(self, ms: int, so_far: str = "") -> Talk:
+        """The person makes a sound now and rests; ``so_far`` has been recognised by then."""
+        self.put(SpeechBegan(self.now))
+        self.wait(ms)
+        if so_far:
+            self.put(Partial(so_far, self.now))
+        self.wait(200)
+        self.put(SpeechPaused(so_far, self.now))
+        return self
+
     def noise(self, ms: int) -> Talk:
         """Sound without words."""
         self.hear_out()
@@ -146,7 +165,7 @@ class Talk:
         until = self.now + ms
         while self.ended is None:
             due = [(at, "alarm", name) for name, at in self.alarms.items()]
-            due += [(ends, "played", "") for _, ends in self.saying[:1]]
+            due += [(ends, "played", "") for _, ends in self.saying[:1] if self.held_ms is None]
             at, kind, name = min(due, default=(until + 1, "", ""))
             if at > until:
                 break
@@ -181,6 +200,15 @@ class Talk:
             case Hush():
                 self.cut += [say.text for say, _ in self.saying]
                 self.saying.clear()
+                self.held_ms = None
+            case Hold():
+                assert self.held_ms is None and self.saying
+                self.held_ms = self.now
+            case Resume():
+                assert self.held_ms is not None
+                self.holds.append((self.held_ms, self.now))
+                self.saying = [(say, ends + self.now - self.held_ms) for say, ends in self.saying]
+                self.held_ms = None
             case Listen():
                 self.expected = command.expectation
             case SetAlarm():

@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from virtual import TwinDesk, TwinEar, TwinRecorder, TwinVoice, TwinWire, now, on_virtual_time
+from virtual import VOICE, TwinDesk, TwinEar, TwinRecorder, TwinVoice, TwinWire, now, on_virtual_time
 
 from telephony.call.base import Callee, Phase
 from telephony.call.brain import Brain
@@ -144,6 +144,16 @@ async def _surveyed(call: Call) -> None:
     await asyncio.sleep(0.5)
 
 
+async def _held(call: Call) -> None:
+    """A voice, and no words yet, while the bot asks."""
+    while call.brain.floor.firm or not call.brain.floor.speaking:  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(0.3)
+    call.wire.say(VOICE)
+    await asyncio.sleep(0.05)
+    assert call.brain.floor.held
+
+
 async def _machine(call: Call) -> None:
     await asyncio.sleep(1)
     call.session.put(MachineHeard(MachineSign.LONG_GREETING, 1000))
@@ -158,6 +168,7 @@ async def _closing(call: Call) -> None:
 
 WAYS: dict[str, tuple[Phase, Deed]] = {
     "the notice": (Phase.WHO, lambda call: asyncio.sleep(0.5)),
+    "held": (Phase.WHO, _held),
     "who": (Phase.WHO, lambda call: call.quiet()),
     "prove": (Phase.PROVE, lambda call: call.say("是的")),
     "read back": (Phase.READ_BACK, lambda call: call.say("是的", "零零四三")),

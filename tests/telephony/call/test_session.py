@@ -11,7 +11,18 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from virtual import TwinDesk, TwinEar, TwinRecorder, TwinVoice, TwinWire, now, on_virtual_time
+from virtual import (
+    ENDS,
+    REST,
+    VOICE,
+    TwinDesk,
+    TwinEar,
+    TwinRecorder,
+    TwinVoice,
+    TwinWire,
+    now,
+    on_virtual_time,
+)
 
 from telephony.call.base import Callee
 from telephony.call.brain import Brain
@@ -135,6 +146,57 @@ def test_marks_that_come_back_after_a_clear_prove_nothing() -> None:
     stage = play(Stage, person)
     (line,) = [x for x in stage.desk.lines if x.text == "您问的是：说说看。"]
     assert line.heard == ""
+
+
+TELL = "怎么缴啊，我不大会弄，能不能，慢一点说"
+
+
+def told(stage: Stage) -> tuple[str, str]:
+    (line,) = [x for x in stage.desk.lines if x.speaker == "bot" and x.text.startswith("您问的是：怎么缴啊")]
+    return line.text, line.heard
+
+
+def test_a_listening_word_makes_a_pause_and_all_is_heard() -> None:
+    async def person(stage: Stage) -> None:
+        await stage.prove()
+        await stage.say(TELL)
+        await asyncio.sleep(1.0)
+        stage.wire.say(VOICE)
+        await asyncio.sleep(0.3)
+        stage.wire.say(f"{REST}嗯")
+        await asyncio.sleep(0.2)
+        stage.wire.say(f"{ENDS}嗯")
+
+    stage = play(Stage, person)
+    text, heard = told(stage)
+    assert heard == text and stage.desk.asked == [TELL]
+    assert len([line for line in stage.desk.lines if line.text == text]) == 1
+
+
+def test_words_in_a_hold_cut_it_off_and_what_was_cleared_was_not_heard() -> None:
+    async def person(stage: Stage) -> None:
+        await stage.prove()
+        await stage.say(TELL)
+        # The first piece is 900 ms long: sent whole, not quite heard.
+        await asyncio.sleep(0.7)
+        stage.wire.say(VOICE)
+        await asyncio.sleep(0.6)
+        stage.wire.say("等一下等一下")
+
+    stage = play(Stage, person)
+    assert told(stage)[1] == "" and stage.desk.asked == [TELL, "等一下等一下"]
+
+
+def test_a_hold_that_nobody_ends_is_ended_by_the_clock() -> None:
+    async def person(stage: Stage) -> None:
+        await stage.prove()
+        await stage.say(TELL)
+        await asyncio.sleep(1.0)
+        stage.wire.say(VOICE)
+
+    stage = play(Stage, person)
+    text, heard = told(stage)
+    assert heard == text and stage.desk.finished == [(Outcome.COMPLETED, "")]
 
 
 def test_marks_name_the_question_and_still_count_as_heard() -> None:

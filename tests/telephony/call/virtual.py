@@ -21,6 +21,7 @@ from telephony.events import (
     Outcome,
     Partial,
     SpeechBegan,
+    SpeechPaused,
     StreamStarted,
     StreamStopped,
     Utterance,
@@ -30,6 +31,8 @@ from telephony.events import (
 from telephony.voice.base import SpokenPiece, Style, VoiceError
 
 T = TypeVar("T")
+VOICE, REST, ENDS = "(voice)", "(rest)", "(ends)"
+"""What a caller's frame says for a voice alone, for one that rests with the words after it recognised, and for the end of them."""
 SIGN_S = 0.1
 """Seconds a character takes in the twin voice."""
 
@@ -77,7 +80,7 @@ class TwinWire:
         self.coming: asyncio.Queue[WireIn] = asyncio.Queue()
         self.sent: list[tuple[float, WireOut]] = []
         self.played_until = 0.0
-        self._marks: list[asyncio.TimerHandle] = []
+        self._marks: list[tuple[str, asyncio.TimerHandle]] = []
         self._sequence = 0
         self.coming.put_nowait(StreamStarted("MZ1", "CA1"))
 
@@ -92,13 +95,14 @@ class TwinWire:
                 self.played_until = max(self.played_until, now()) + len(item.mulaw) / RATE
             case Mark():
                 when = max(self.played_until, now())
-                self._marks.append(loop.call_at(when, self.coming.put_nowait, MarkReturned(item.name)))
+                handle = loop.call_at(when, self.coming.put_nowait, MarkReturned(item.name))
+                self._marks.append((item.name, handle))
             case Clear():
                 self.played_until = now()
-                for handle in self._marks:
+                for name, handle in self._marks:
                     if not handle.cancelled() and handle.when() > now():
                         handle.cancel()
-                        self.coming.put_nowait(MarkReturned("cleared"))
+                        self.coming.put_nowait(MarkReturned(name))
 
     def say(self, text: str) -> None:
         """The caller has said this; for the bridge, it is their sound."""
@@ -155,11 +159,14 @@ class TwinEar:
         text = frame.mulaw.decode()
         if text == "breaks":
             raise ValueError("the ear is broken")
-        return [
-            SpeechBegan(frame.at_ms),
-            Partial(text, frame.at_ms),
-            Utterance(text, text, 0.9, "mandarin", frame.at_ms, frame.at_ms + 500, frame.at_ms + 800),
-        ]
+        if text == VOICE:
+            return [SpeechBegan(frame.at_ms)]
+        if text.startswith(REST):
+            return [SpeechPaused(text.removeprefix(REST), frame.at_ms)]
+        began = [] if text.startswith(ENDS) else [SpeechBegan(frame.at_ms), Partial(text, frame.at_ms)]
+        text = text.removeprefix(ENDS)
+        ended = Utterance(text, text, 0.9, "mandarin", frame.at_ms, frame.at_ms + 500, frame.at_ms + 800)
+        return [*began, ended]
 
     def expect(self, expectation: Expectation) -> None:
         self.expected.append(expectation)

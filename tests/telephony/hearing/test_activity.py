@@ -7,10 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from telephony.events import HeardEvent, MachineHeard, MachineSign, SpeechBegan, Utterance
+from telephony.events import HeardEvent, MachineHeard, MachineSign, SpeechBegan, SpeechPaused, Utterance
 from telephony.hearing import activity as module
 from telephony.hearing.activity import Activity, ModelMissing, SileroActivity
-from telephony.hearing.ear import Ear
+from telephony.hearing.ear import PAUSED_MS, Ear
+from telephony.standin.sound import voiced_span
 from tests.load.voice import sounds
 from tests.load.voice.speech import Speaker
 from tests.load.voice.webrtc import WebRtcActivity
@@ -38,6 +39,23 @@ async def test_speech_is_found_with_its_bounds(sentence: np.ndarray, noise_db: f
     loud = 1500 + np.flatnonzero(np.abs(sentence) > 0.02)[[0, -1]] / 8
     utterances = [event for event in await heard(sound) if isinstance(event, Utterance)]
     assert abs(utterances[0].began_ms - loud[0]) < 150 and abs(utterances[-1].ended_ms - loud[1]) < 150
+
+
+@pytest.mark.parametrize("words", ["等一下", "不是", "我知道了", "你是谁啊"])
+async def test_over_the_bot_a_voice_is_heard_in_time_to_hold_it(words: str) -> None:
+    sound = Speaker().say(words)
+    sound = sound * 0.1 / sounds.level(sound)
+    first, after = voiced_span(sounds.to_samples(sound)) or (0, 0)
+    line = np.concatenate((sounds.silence(1), sound, sounds.silence(0.4)))
+    sent = frames(sounds.to_samples(line + 0.001 * sounds.line_noise(len(line) / 8000 + 1, RNG)[: len(line)]))
+    ear = Ear(ToneRecogniser(), ToneRecogniser, SileroActivity(), Inline())
+    ear.bot_speaking(True)
+    told: dict[type, int] = {}
+    for frame in sent:
+        for event in await ear.feed(frame):
+            told.setdefault(type(event), frame.at_ms + 20)
+    assert told[SpeechBegan] - 1000 - first / 8 <= 260
+    assert abs(told[SpeechPaused] - 1000 - after / 8 - PAUSED_MS) <= 100
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,10 @@ from telephony.events import (
     MachineSign,
     Partial,
     SpeechBegan,
+    SpeechPaused,
     Utterance,
 )
+from telephony.hearing.ear import PAUSED_MS, RULES_OVER_BOT
 from telephony.hearing.endpointing import MAX_UTTERANCE_MS, PAUSES
 from telephony.hearing.passage import PRE_ROLL_MS, REST_MS, SILENCE_MS
 from tests.telephony.hearing.fakes import ToneRecogniser, ear, frames, hear, pause, spoken
@@ -41,11 +43,12 @@ def only(events: Sequence[HeardEvent]) -> Utterance:
 async def test_an_utterance_passes_through_all_stages() -> None:
     recogniser = ToneRecogniser()
     events = await hear(ear(recogniser), frames(pause(1000), spoken("你好我知道了"), pause(1500)))
-    began, *partials, last = events
+    began, *partials, paused, last = events
     assert began == SpeechBegan(1000)
     assert all(isinstance(event, Partial) for event in partials)
     texts = [event.text for event in partials if isinstance(event, Partial)]
     assert len(texts) >= 4 and texts == sorted(texts, key=len) and "你好我知道了".startswith(texts[0])
+    assert isinstance(paused, SpeechPaused) and paused.text == "你好我知道了"
     assert isinstance(last, Utterance)
     assert (last.text, last.pack, last.began_ms) == ("你好我知道了", "mandarin", 1000)
     assert abs(last.ended_ms - 2160) <= 10
@@ -131,6 +134,45 @@ async def test_a_short_echo_of_the_bot_opens_nothing_while_it_speaks() -> None:
     assert await hear(ear(), echo) != []
     speech = frames(spoken("打错了"), pause(1500), start_ms=5000, sequence=1000)
     assert said(await hear(listener, speech)) == ["打错了"]
+
+
+async def test_a_pause_is_told_once_with_the_words_so_far() -> None:
+    events = await hear(ear(), frames(spoken("我知道了然后"), pause(650), spoken("你好"), pause(1500)))
+    pauses = [event for event in events if isinstance(event, SpeechPaused)]
+    assert [one.text for one in pauses] == ["我知道了然后", "我知道了然后你好"]
+    for one, ended in zip(pauses, (1160, 1160 + 690 + 360), strict=True):
+        assert PAUSED_MS <= one.at_ms - ended <= PAUSED_MS + 30
+    assert only(events).text == "我知道了然后你好"
+
+
+async def test_gaps_between_words_are_no_pause() -> None:
+    sounds = [spoken("你好"), pause(100), spoken("我知道了"), pause(120), spoken("好的")]
+    events = await hear(ear(), frames(*sounds, pause(1500)))
+    assert sum(isinstance(event, SpeechPaused) for event in events) == 1
+
+
+@pytest.mark.parametrize("speaks", [False, True])
+async def test_a_voice_that_goes_on_after_a_pause_is_told(speaks: bool) -> None:
+    listener = ear()
+    listener.bot_speaking(speaks)
+    events = await hear(listener, frames(spoken("我知道了然后"), pause(350), spoken("你好"), pause(1500)))
+    began = [event for event in events if isinstance(event, SpeechBegan)]
+    assert len(began) == 2 and abs(began[1].at_ms - (1200 + 350)) <= 40
+
+
+async def test_a_click_after_a_pause_is_no_voice_that_goes_on() -> None:
+    listener = ear()
+    listener.bot_speaking(True)
+    click = spoken("你")[: 8 * (int(RULES_OVER_BOT.open_ms) - 40)]
+    events = await hear(listener, frames(spoken("我知道了然后"), pause(350), click, pause(1500)))
+    kinds = [type(event) for event in events if not isinstance(event, Partial)]
+    assert kinds == [SpeechBegan, SpeechPaused, Utterance]
+
+
+async def test_a_pause_in_one_utterance_says_nothing_about_the_next() -> None:
+    two = frames(spoken("我知道了"), pause(1500), spoken("你好"), pause(1500))
+    kinds = [type(event) for event in await hear(ear(), two) if not isinstance(event, Partial)]
+    assert kinds == [SpeechBegan, SpeechPaused, Utterance] * 2
 
 
 async def test_frames_out_of_order_and_doubled_change_nothing() -> None:

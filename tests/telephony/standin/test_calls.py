@@ -269,6 +269,19 @@ async def test_clear_stops_the_sound_and_returns_the_marks_at_once() -> None:
     assert 100 < spoken < 3000
 
 
+async def test_a_mark_that_was_cleared_is_no_question_heard_and_what_comes_again_was_held() -> None:
+    gateway = FakeGateway(_holds)
+    first, again = (f'  - wait_for: {{mark: "1:{piece}:who"}}\n    within: 1s\n' for piece in ("1", "1.1"))
+    call = await called(gateway, script(f"{first}{again}  - hang_up"))
+    assert call.recording is not None
+    assert [(name, cleared) for _, name, cleared in call.recording.marks] == [
+        ("1:1:who", True),
+        ("1:1.1:who", False),
+    ]
+    assert call.view()["notes"] == ["等了 1 秒：没等到标记"]
+    assert len(call.recording.clears) == 1 and call.recording.resumed == call.recording.clears
+
+
 async def test_the_caller_is_recorded_as_sent_and_figures_come_of_it() -> None:
     gateway = FakeGateway(_answers)
     call = await called(
@@ -431,6 +444,15 @@ async def _clears(wire: Wire) -> None:
     await wire.until("mark")
     await wire.say(40, "after")
     await wire.until("mark", 2)
+
+
+async def _holds(wire: Wire) -> None:
+    await wire.say(600, "1:1:who")
+    await wire.until("media", 15)
+    await wire.send({"event": "clear"})
+    await wire.until("media", 60)
+    await wire.say(400, "1:1.1:who")
+    await wire.until("stop")
 
 
 async def _answers(wire: Wire) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from telephony.standin.figures import measure, percentile
@@ -58,6 +59,76 @@ def test_barge_in_counts_only_where_the_bot_was_cleared() -> None:
     recording.clears = [1200.0]
     recording.said = [Said("等等", 1000, 1500), Said("嗯", 4500, 4800)]
     assert measure(recording).barge_ins == (240.0,)
+
+
+def test_a_bot_that_is_held_and_goes_on_was_not_interrupted() -> None:
+    recording = recorded(9000, (0, 1240), (1700, 4000), (4400, 4500), (6000, 7000))
+    recording.clears, recording.resumed = [1200.0, 4000.0, 4480.0], [1200.0, 4000.0]
+    recording.said = [Said("嗯", 1000, 1300), Said("呃，等一下", 3800, 4600)]
+    # The first time for 嗯; the second time it had gone on for 100 ms when the words came.
+    assert measure(recording).barge_ins == (700.0,)
+
+
+def test_what_is_cut_off_later_for_another_reason_is_no_barge_in() -> None:
+    recording = recorded(9000, (0, 4000), (5000, 6000))
+    recording.clears, recording.keys = [3980.0, 5980.0], [(3800.0, "1")]
+    recording.said = [Said("嗯", 1000, 1300)]
+    assert measure(recording).barge_ins == ()
+    recording.keys = []
+    assert measure(recording).barge_ins == (3000.0,)
+    recording.clears = [5980.0]
+    assert measure(recording).barge_ins == ()
+
+
+def test_a_sentence_at_once_after_the_cut_does_not_lengthen_it() -> None:
+    recording = recorded(9000, (0, 1220), (1320, 4000))
+    recording.clears = [1200.0]
+    recording.said = [Said("等一下", 1000, 1500)]
+    assert measure(recording).barge_ins == (220.0,)
+
+
+def test_speech_that_comes_again_was_only_held() -> None:
+    speech = np.random.default_rng(2).integers(0, 100, 16000, np.uint8).tobytes()
+    recording = Recording()
+    recording.cleared(100.0, speech[1600:3200])
+    for at in range(800, 8000, 160):
+        recording.arrived(500.0, speech[at : at + 160])
+    recording.cleared(900.0, speech[8000:9000])
+    for at in range(0, 8000, 160):
+        recording.arrived(1500.0, speech[at : at + 160])
+    recording.cleared(1600.0, b"")
+    recording.cleared(1700.0, QUIET * 5)
+    assert recording.clears == [100.0, 900.0, 1600.0, 1700.0]
+    assert recording.resumed == [100.0] and recording.idle == [1600.0, 1700.0]
+
+
+def test_speech_cleared_twice_before_it_has_come_again_is_known_all_the_same() -> None:
+    speech = np.random.default_rng(2).integers(0, 100, 16000, np.uint8).tobytes()
+    recording = Recording()
+    recording.cleared(100.0, speech[1600:3200])
+    for at in range(480, 1280, 160):
+        recording.arrived(500.0, speech[at : at + 160])
+    recording.cleared(600.0, speech[960:1280])
+    for at in range(0, 4000, 160):
+        recording.arrived(900.0, speech[at : at + 160])
+    assert sorted(recording.resumed) == [100.0, 600.0]
+
+
+def test_what_a_held_bot_goes_on_saying_is_no_reply() -> None:
+    recording = recorded(9000, (0, 1240), (1700, 4000), (5500, 7000))
+    recording.said = [Said("嗯", 1000, 1300), Said("等一下", 3760, 4800)]
+    recording.clears, recording.resumed, recording.idle = [1200.0, 3980.0, 4700.0], [1200.0], [4700.0]
+    figures = measure(recording)
+    assert figures.reply_gaps == (680.0,) and figures.barge_ins == (240.0,)
+
+
+def test_the_reply_comes_after_what_was_said_by_mistake() -> None:
+    # It goes on when the voice pauses, and is stopped by the words a moment later.
+    recording = recorded(9000, (0, 1240), (1900, 2000), (2600, 4000))
+    recording.said = [Said("等一下", 1000, 1640)]
+    recording.clears, recording.resumed = [1200.0, 1980.0], [1200.0]
+    figures = measure(recording)
+    assert figures.reply_gaps == (940.0,) and figures.barge_ins == (1000.0,)
 
 
 def test_the_greeting_is_the_first_frame_that_can_be_heard() -> None:

@@ -145,6 +145,13 @@ async def test_a_question_put_again_for_another_reason_is_not_answered_again() -
     assert [one.text for one in who.said] == ["是", "零零四三", "对"]
 
 
+async def test_a_question_whose_sound_was_held_and_came_again_is_known_by_its_name() -> None:
+    who = await person(TWO_ANSWERS)
+    asks = {1000: "1:1.1:who", 5000: "2:1.2:digits", 9000: "4:2.1:digits:again", 13000: "5:1:read_back"}
+    play(who, turns, marks=asks)
+    assert [one.text for one in who.said] == ["是", "零零四三", "零零四三", "对"]
+
+
 @pytest.mark.parametrize(("repeats", "times"), [("0", 1), ("1", 2), ("2", 3)])
 async def test_nobody_repeats_themselves_for_ever(repeats: str, times: int) -> None:
     who = await person(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dialects.training.augment import Wave, coloured, telephone, with_noise
+from dialects.training.augment import Band, Wave, coloured, telephone, with_noise
 from dialects.training.speech import RATE, Utterance
 
 _CHUNK = RATE // 5
@@ -27,12 +27,13 @@ def _noisy(snr: float) -> Callable[[Wave], Wave]:
 CONDITIONS: Mapping[str, Callable[[Wave], Wave]] = {
     "16k": lambda wave: wave,
     "8k": lambda wave: telephone(wave),
+    "8k-steep": lambda wave: telephone(wave, Band(300, 3400, 8)),
     "16k-20dB": _noisy(20),
     "16k-10dB": _noisy(10),
     "8k-20dB": lambda wave: telephone(_noisy(20)(wave)),
     "8k-10dB": lambda wave: telephone(_noisy(10)(wave)),
 }
-"""16 kHz as it is, or 8 kHz µ-law; with noise so many dB below the speech."""
+"""16 kHz as it is, or 8 kHz µ-law; with the network's steep filters (ITU-T G.712), or noise so many dB below the speech."""
 
 
 @dataclass(frozen=True)

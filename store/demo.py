@@ -77,6 +77,20 @@ def everybody(today: date) -> tuple[Persona, ...]:
     return tuple(persona for persona, _ in _everybody(random.Random(_SEED), today))  # noqa: S311
 
 
+def simply_overdue(today: date) -> tuple[str, ...]:
+    """Keys of those without a story whose only bill is overdue, open and untouched: whom a plain reminder fits."""
+    stories = {persona.key for persona in PERSONAS}
+    return tuple(
+        persona.key
+        for persona, plans in _everybody(random.Random(_SEED), today)  # noqa: S311
+        if persona.key not in stories and len(plans) == 1 and _untouched(plans[0]) and plans[0].due < today
+    )
+
+
+def _untouched(plan: _Plan) -> bool:
+    return plan.status is BillStatus.OPEN and not plan.paid and plan.deferral is None
+
+
 def _everybody(rng: random.Random, today: date) -> Iterator[tuple[Persona, tuple[_Plan, ...]]]:
     for persona in PERSONAS:
         yield persona, _CASES[persona.key](today)

@@ -159,6 +159,20 @@ async def test_the_crowd_shows_every_situation(everybody: list[Taxpayer], today:
         assert all(payment.paid_on <= today for payment in bill.payments)
 
 
+async def test_who_is_simply_overdue_has_one_open_bill_and_nothing_else(
+    everybody: list[Taxpayer], cipher: FieldCipher, today: date
+) -> None:
+    keys = demo.simply_overdue(today)
+    people = {persona.key: persona for persona in demo.everybody(today)}
+    by_hash = {taxpayer.identifier_hash: taxpayer for taxpayer in everybody}
+    assert len(set(keys)) == len(keys) >= 30
+    assert not set(keys) & {persona.key for persona in PERSONAS}
+    for key in keys:
+        (bill,) = by_hash[cipher.lookup_hash("identifier", people[key].identifier)].bills
+        assert bill.due_date < today
+        assert (bill.status, bill.payments, bill.deferrals) == ("open", [], [])
+
+
 async def test_seeding_again_or_into_a_used_store_adds_nothing(
     everybody: list[Taxpayer], session: AsyncSession, cipher: FieldCipher, today: date
 ) -> None:

@@ -8,7 +8,7 @@ from datetime import date
 from itertools import cycle
 from pathlib import Path
 
-from store.demo import everybody
+from store.demo import everybody, simply_overdue
 from store.identity import CALL_DIGITS
 from store.personas import PERSONAS
 from store.phones import e164
@@ -20,12 +20,15 @@ _CROWD = (
     "no_answer", "pays", "family", "pays", "hangs_up", "pays", "short_of_cash", "no_answer", "pays", "rejects",
 )  # fmt: skip
 """How those without a story of their own pick up, in turn: about three of four do."""
+_OVERDUE = "overdue_company"
+"""The story of those who simply have not paid: a script that calls this company may call them."""
 
 
 def cast(today: date) -> tuple[Member, ...]:
     """Everybody the demonstration adds on this day."""
     crowd = cycle(_CROWD)
     stories = {persona.key for persona in PERSONAS}
+    overdue = set(simply_overdue(today))
     return tuple(
         Member(
             persona.key,
@@ -38,6 +41,7 @@ def cast(today: date) -> tuple[Member, ...]:
                 "name": persona.name,
             },
             None if persona.key in stories else next(crowd),
+            _OVERDUE if persona.key in overdue else None,
         )
         for persona in everybody(today)
     )

@@ -24,13 +24,14 @@ class CastError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody with a phone."""
+    """Somebody with a phone; ``like`` is the key of a person in whose place they may be called."""
 
     key: str
     taxpayer: str
     to: str
     fields: Mapping[str, str]
     script: str | None = None
+    like: str | None = None
 
 
 def load(file: Path) -> tuple[Member, ...]:
@@ -57,10 +58,12 @@ def _member(entry: Any, where: str) -> Member:
     fields = entry.get("fields", {})
     if not isinstance(fields, dict) or not all(isinstance(value, str) for value in fields.values()):
         raise CastError(f"{where}：fields 的值都要是文字")
-    script = entry.get("script")
+    script, like = entry.get("script"), entry.get("like")
     if not isinstance(script, str | None):
         raise CastError(f"{where}：script 要是剧本的名称")
-    return Member(entry["key"], entry["taxpayer"], entry["to"], fields, script)
+    if not isinstance(like, str | None):
+        raise CastError(f"{where}：like 要是另一人的 key")
+    return Member(entry["key"], entry["taxpayer"], entry["to"], fields, script, like)
 
 
 class Booking:
@@ -80,9 +83,15 @@ class Booking:
             raise CastError(f"人员名单里没有：{'、'.join(who) or '任何人'}")
 
     def take(self, who: Sequence[str]) -> Member | None:
-        """Somebody of these keys who is free, anybody from the list's end if there are none; None while all are busy."""
-        wanted = self._free if who else reversed(self._free)
-        member = next((one for one in wanted if not who or one.key in who), None)
+        """Somebody of these keys who is free, else one like them; anybody from the list's end if there are no keys; None while
+        all are busy."""
+        if who:
+            fits = [one for one in self._free if one.key in who] or [
+                one for one in self._free if one.like in who
+            ]
+            member = fits[0] if fits else None
+        else:
+            member = self._free[-1] if self._free else None
         if member is not None:
             self._free.remove(member)
         return member

@@ -4,7 +4,7 @@
 
     name: verified_pays                  # equal to the file's name
     title: 核实以后答应缴税
-    who: [overdue_company]               # persona keys, one of them is called; left out: anybody
+    who: [overdue_company]               # persona keys, one of them (or one like them) is called; left out: anybody
     packs: [mandarin, sichuan]           # one run for each; the accent is that of the pack unless `speaks` names one
     speaks: {accent: sichuan, voice: "", speed: 0.9, volume: 3, pitch: 1.1, noise: 10, band: narrow}
     background: {kind: street, snr: 10}  # white, street, babble; dB below speech

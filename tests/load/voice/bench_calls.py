@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ import psutil
 
 from gateway.calls.cast import cast
 from gateway.settings import ROOT
-from store.demo import simply_overdue
 from telephony.call.ports import Stage
 from telephony.standin.clients import HttpGateway, StandinClient
 from telephony.standin.loader import load_folder
@@ -66,11 +65,6 @@ def scripts(names: Sequence[str] = ()) -> list[Script]:
     return [script for script in load_folder(SCRIPTS) if not names or script.name in names]
 
 
-def talks() -> list[Script]:
-    """The scripts of the latency rows, with people enough: who is named in them has one telephone, and is in one call."""
-    return [replace(one, who=(*one.who, *simply_overdue(TODAY))) for one in scripts(TALKS)]
-
-
 async def play(stack: Stack, chosen: Sequence[Script], calls: int | None, at_once: int) -> dict[str, Any]:
     """Play them; the runner's summary."""
     standin = stack.state["standin"]
@@ -93,7 +87,7 @@ def measure(stack: Stack, calls: int, rounds: int) -> Width:
     before = _cpu(product), _cpu([carrier])
     stages = _stages(stack.url)
     began = time.monotonic()
-    result = asyncio.run(play(stack, talks(), calls * rounds, calls))
+    result = asyncio.run(play(stack, scripts(TALKS), calls * rounds, calls))
     took = time.monotonic() - began
     memory = sum(p.memory_info().rss for group in product for p in group if p.is_running()) / 1024**2
     return Width(

@@ -99,6 +99,15 @@ def test_somebody_who_does_not_exist_cannot_be_called() -> None:
         Booking([]).check(())
 
 
+def test_who_is_like_somebody_is_called_in_their_place_when_they_are_busy() -> None:
+    named = Member("overdue_company", "1", "+861", {})
+    like = [Member(f"crowd_{n}", str(n), f"+86{n}", {}, None, "overdue_company") for n in (2, 3)]
+    booking = Booking([like[0], named, Member("other", "9", "+869", {}), like[1]])
+    assert [booking.take(["overdue_company"]) for _ in range(4)] == [named, *like, None]
+    booking.give_back(named)
+    assert booking.take(["overdue_company"]) == named
+
+
 async def test_the_gateway_is_asked_with_its_token_and_its_refusals_are_explained() -> None:
     asked: list[httpx.Request] = []
 
@@ -127,7 +136,12 @@ def test_a_cast_is_read_and_its_mistakes_named(tmp_path: Path) -> None:
     file = tmp_path / "cast.json"
     file.write_text(json.dumps([{"key": "a", "taxpayer": "1", "to": "+86199", "fields": {"last4": "1"}}]))
     assert load(file) == (Member("a", "1", "+86199", {"last4": "1"}),)
-    for content, says in (("{", "JSON"), ("{}", "列表"), ('[{"key": "a"}]', "第 1 人：缺少 taxpayer")):
+    for content, says in (
+        ("{", "JSON"),
+        ("{}", "列表"),
+        ('[{"key": "a"}]', "第 1 人：缺少 taxpayer"),
+        ('[{"key": "a", "taxpayer": "1", "to": "+86199", "like": 3}]', "like"),
+    ):
         file.write_text(content)
         with pytest.raises(CastError, match=says):
             load(file)

@@ -69,6 +69,15 @@ def test_the_usual_scripts_suit_everybody() -> None:
             script.filled(fields)
 
 
+def test_twenty_four_can_be_called_at_once_where_a_script_names_whoever_has_not_paid() -> None:
+    alike = [member for member in cast(TODAY) if member.like == "overdue_company"]
+    assert len({member.to for member in alike}) >= 24
+    for member in alike:
+        for script in SCRIPTS:
+            if "overdue_company" in script.who:
+                script.filled(member.fields)
+
+
 async def test_all_can_be_rendered() -> None:
     studio = Studio(Hum())
     for script in SCRIPTS:

@@ -56,11 +56,10 @@ _TAKES_BACK = re.compile(
 NOTHING_MORE = re.compile(
     r"([那就好行嗯哦都也先]+了?\W*)?"
     r"(没有?|莫得|冇|不|勿|弗|甭|唔|毋)(用|要|需要|必|使|消)?(再|帮我|给我)*(别的|其他的?|什么|啥)?"
-    r"(事|问题|查|登记|核查|办|弄|说|麻烦[你您]?)?[了啦喇咯]?[吧啊呀]?"
+    r"(事|问题(?=了)|查|登记|核查|办|弄|说|麻烦[你您]?)?[了啦喇咯]?[吧啊呀]?"
     r"\W*((谢谢|多谢|谢了|唔该|再见|拜拜)[你您侬啊了]*\W*)*"
 )
-"""A whole message that declines to tell anything, with thanks or a goodbye: 没有了，谢谢; 不用了; 唔使喇."""
-
+"""A whole message that declines to tell anything, with thanks or a goodbye: 没有了，谢谢; 不用了; 唔使喇. 没问题 consents."""
 _LONGEST_NO = 5
 """Characters of a no that declines to tell anything (不用了); a longer one may be the story itself."""
 _QUESTION_MARKS = re.compile(r"[?？]|吗|呢$|什么|怎么|咋|啥|多少|为何|为什么|能不能|可不可以|几时|哪")

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dialects.training.phones import OUTPUTS, Syllable
 
 _KNOWN = frozenset(OUTPUTS)
+_OFTENER = 1.8
+_TONES = ("1", "2", "3", "4")
+_OWN_TONE, _OTHER_TONE = 0.25, 0.35
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,20 @@ CANTONESE = Accent(
 )
 
 TRAINED = {accent.name: accent for accent in (SICHUAN, CANTONESE)}
+
+
+def of_a_speaker(rules: Accent, draw: random.Random) -> Accent:
+    """The accent of somebody from the region: some changes oftener than usual, some seldom, and tones that only partly follow
+    the rule. A network that hears one rule only learns that rule, not to make do with what it can be sure of."""
+    changes = tuple(replace(c, share=min(1.0, c.share * draw.uniform(0.0, _OFTENER))) for c in rules.changes)
+    tones = dict(rules.tones)
+    for tone in _TONES:
+        kind = draw.random()
+        if kind < _OWN_TONE:
+            tones[tone] = tone
+        elif kind < _OWN_TONE + _OTHER_TONE:
+            tones[tone] = draw.choice(_TONES)
+    return replace(rules, changes=changes, tones=tones)
 
 
 def spoken(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from dialects.training import accent, speech
@@ -31,9 +30,6 @@ undisguised, and ttskit's speakers that no model is trained with."""
 _SHARES = (0.6, 0.2)
 _LENGTHS = range(2, 23)
 _WEAKEST = 0.4
-_OFTENER = 1.8
-_TONES = ("1", "2", "3", "4")
-_OWN_TONE, _OTHER_TONE = 0.25, 0.35
 
 
 def training_texts(texts: Corpus, count: int, draw: random.Random) -> list[str]:
@@ -76,22 +72,8 @@ def _one(kind: str, lines: tuple[str, ...], draw: random.Random) -> Iterator[spe
     for line in lines:
         voice = Voice() if kind == "tuning" else Voice.low(draw) if kind == "low" else Voice.drawn(draw)
         rules = accent.TRAINED.get(kind)
-        own = None if rules is None else of_a_speaker(rules, draw)
+        own = None if rules is None else accent.of_a_speaker(rules, draw)
         yield synthesiser.utterance(line, draw, voice, own, draw.uniform(_WEAKEST, 1.0))
-
-
-def of_a_speaker(rules: accent.Accent, draw: random.Random) -> accent.Accent:
-    """The accent of somebody from the region: some changes oftener than usual, some seldom, and tones that only partly follow
-    the rule. A network that hears one rule only learns that rule, not to make do with what it can be sure of."""
-    changes = tuple(replace(c, share=min(1.0, c.share * draw.uniform(0.0, _OFTENER))) for c in rules.changes)
-    tones = dict(rules.tones)
-    for tone in _TONES:
-        kind = draw.random()
-        if kind < _OWN_TONE:
-            tones[tone] = tone
-        elif kind < _OWN_TONE + _OTHER_TONE:
-            tones[tone] = draw.choice(_TONES)
-    return replace(rules, changes=changes, tones=tones)
 
 
 def _many_speakers(

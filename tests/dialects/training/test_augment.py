@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from dialects.training.augment import (
+    RUMBLE_HZ,
     Damage,
     damaged,
     mulaw,
@@ -11,6 +12,7 @@ from dialects.training.augment import (
     without_rumble,
 )
 from dialects.training.speech import RATE, Utterance
+from telephony.hearing import rumble
 
 pytestmark = pytest.mark.unit
 
@@ -39,6 +41,10 @@ def test_rumble_goes_and_speech_stays() -> None:
     hum = 0.3 * np.sin(2 * np.pi * 60 * np.arange(RATE) / RATE)
     assert np.abs(without_rumble(hum)[2000:]).max() < 0.03
     assert np.abs(without_rumble(TONE)[2000:]).max() == pytest.approx(0.3, rel=0.06)
+
+
+def test_training_takes_away_what_calls_do() -> None:
+    assert RUMBLE_HZ == rumble.CUT_HZ
 
 
 def test_noise_that_swells_comes_and_goes() -> None:

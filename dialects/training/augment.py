@@ -18,6 +18,8 @@ _BANDED = 0.75
 _WIDE = ((100, 400), (3100, 3900))
 _NARROW = ((300, 600), (2200, 3000))
 _ORDERS = (2, 10)
+_SHARP = 0.4
+_DULL = ((40, 250), (500, 3000))
 
 
 def mulaw(wave: Wave) -> Wave:
@@ -29,20 +31,28 @@ def mulaw(wave: Wave) -> Wave:
 
 @dataclass(frozen=True)
 class Band:
-    """What a line lets through, in Hz; ``order`` is how steeply it ends: 2 gently, 8 as the network's filters (ITU-T G.712)."""
+    """What a line lets through, in Hz; ``order`` is how steeply it ends: 2 gently, 8 as the network's filters (ITU-T G.712), None at once."""
 
     low: float
     high: float
-    order: int = 2
+    order: int | None = 2
+
+    def of(self, wave: Wave, rate: int) -> Wave:
+        """What is left of ``wave``, ``rate`` samples a second."""
+        if self.order is None:
+            spectrum, hertz = np.fft.rfft(wave), np.fft.rfftfreq(len(wave), 1 / rate)
+            spectrum[(hertz < self.low) | (hertz > self.high)] = 0
+            return np.asarray(np.fft.irfft(spectrum, len(wave)))
+        return np.asarray(
+            sosfilt(butter(self.order, (self.low, self.high), "bandpass", fs=rate, output="sos"), wave)
+        )
 
 
 def telephone(wave: Wave, band: Band | None = None, coded: bool = True) -> Wave:
     """8 kHz, optionally a narrower band, µ-law, and back to 16 kHz."""
     narrow = resample_poly(wave, 1, 2)
     if band is not None:
-        narrow = sosfilt(
-            butter(band.order, (band.low, band.high), "bandpass", fs=RATE // 2, output="sos"), narrow
-        )
+        narrow = band.of(narrow, RATE // 2)
     narrow = np.clip(narrow, -1, 1)
     return np.asarray(resample_poly(mulaw(narrow) if coded else narrow, 2, 1))
 
@@ -74,6 +84,11 @@ def coloured(length: int, draw: np.random.Generator) -> Wave:
     return np.asarray(lfilter([1.0], [1.0, -draw.uniform(0.6, 0.98)], white))
 
 
+def dull(noise: Wave, draw: np.random.Generator) -> Wave:
+    """Only the low part of ``noise``, as of motors and of what comes through walls."""
+    return Band(draw.uniform(*_DULL[0]), draw.uniform(*_DULL[1]), None).of(noise, RATE)
+
+
 def in_room(wave: Wave, draw: np.random.Generator) -> Wave:
     """Echoes that die away within 0.08–0.4 s."""
     length = int(draw.uniform(0.08, 0.4) * RATE)
@@ -97,6 +112,7 @@ class Damage:
     rumble: float = 0.7
     """Of telephone lines, those whose rumble is taken away afterwards."""
     swelling: float = 0.4
+    dull: float = 0.25
     speed: float = 0.5
 
 
@@ -104,7 +120,8 @@ def _band(draw: np.random.Generator, damage: Damage) -> Band | None:
     if draw.random() >= _BANDED:
         return None
     low, high = _NARROW if draw.random() < damage.narrow else _WIDE
-    return Band(draw.uniform(*low), draw.uniform(*high), int(draw.integers(*_ORDERS, endpoint=True)))
+    order = None if draw.random() < _SHARP else int(draw.integers(*_ORDERS, endpoint=True))
+    return Band(draw.uniform(*low), draw.uniform(*high), order)
 
 
 def damaged(
@@ -134,7 +151,11 @@ def damaged(
             wave = with_noise(wave, np.sum(others, axis=0, dtype=np.float64), max(snr, 12))
         else:
             noise = coloured(len(wave), draw)
-            wave = with_noise(wave, swelling(noise, draw) if draw.random() < damage.swelling else noise, snr)
+            if draw.random() < damage.dull:
+                noise = dull(noise, draw)
+            if draw.random() < damage.swelling:
+                noise = swelling(noise, draw)
+            wave = with_noise(wave, noise, snr)
     if draw.random() < damage.telephone:
         wave = telephone(wave, _band(draw, damage), draw.random() < 0.75)
         if draw.random() < damage.rumble:

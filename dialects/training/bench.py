@@ -24,7 +24,7 @@ from dialects.training.phones import syllables
 from dialects.training.speech import Utterance
 
 SEEN, UNSEEN, HUMAN = "seen", "unseen", "human"
-_PLAIN = ("16k", "8k", "8k-steep", "8k-20dB", "8k-10dB")
+_PLAIN = ("16k", "8k", "8k-steep", "8k-narrow", "8k-20dB", "8k-10dB")
 _ACCENTED = ("8k",)
 
 

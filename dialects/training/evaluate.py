@@ -28,12 +28,14 @@ CONDITIONS: Mapping[str, Callable[[Wave], Wave]] = {
     "16k": lambda wave: wave,
     "8k": lambda wave: telephone(wave),
     "8k-steep": lambda wave: telephone(wave, Band(300, 3400, 8)),
+    "8k-narrow": lambda wave: telephone(wave, Band(500, 2400, None)),
     "16k-20dB": _noisy(20),
     "16k-10dB": _noisy(10),
     "8k-20dB": lambda wave: telephone(_noisy(20)(wave)),
     "8k-10dB": lambda wave: telephone(_noisy(10)(wave)),
 }
-"""16 kHz as it is, or 8 kHz µ-law; with the network's steep filters (ITU-T G.712), or noise so many dB below the speech."""
+"""16 kHz as it is, or 8 kHz µ-law; with the network's steep filters (ITU-T G.712), a poor instrument's narrow band, or noise so
+many dB below the speech."""
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,10 @@ import pytest
 
 from dialects.training.augment import (
     RUMBLE_HZ,
+    Band,
     Damage,
     damaged,
+    dull,
     mulaw,
     swelling,
     telephone,
@@ -29,6 +31,22 @@ def test_a_telephone_takes_what_is_above_its_band() -> None:
     assert np.abs(telephone(high, coded=False)[1000:-1000]).max() < 0.01
     assert np.abs(telephone(TONE, coded=False)[1000:-1000]).max() == pytest.approx(0.3, rel=0.05)
     assert len(telephone(TONE)) == len(TONE)
+
+
+@pytest.mark.parametrize(("order", "left"), [(2, (0.05, 0.5)), (8, (1e-4, 0.02)), (None, (0.0, 1e-9))])
+def test_a_band_ends_as_steeply_as_it_says(order: int | None, left: tuple[float, float]) -> None:
+    times = np.arange(RATE) / RATE
+    inside, outside = (np.sin(2 * np.pi * hertz * times) for hertz in (1000, 3000))
+    band = Band(500, 2400, order)
+    assert np.abs(band.of(inside, RATE)[4000:-4000]).max() == pytest.approx(1, abs=0.03)
+    assert left[0] <= (band.of(outside, RATE)[4000:-4000] ** 2).mean() * 2 <= left[1]
+
+
+def test_dull_noise_has_no_height() -> None:
+    noise = np.random.default_rng(1).standard_normal(2 * RATE)
+    for seed in range(5):
+        power = np.abs(np.fft.rfft(dull(noise, np.random.default_rng(seed)))) ** 2
+        assert power[6000:].sum() < 1e-9 < power[500:1000].sum()
 
 
 @pytest.mark.parametrize("snr", [20.0, 5.0])

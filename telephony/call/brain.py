@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from telephony.call.base import Callee, Pace, Phase
-from telephony.call.commands import CallHuman, Command
+from telephony.call.commands import CallHuman, Command, Foresee
 from telephony.call.floor import HOLD
 from telephony.call.inputs import (
     AgentClaimed,
@@ -57,6 +57,8 @@ _BEFORE_PROOF = frozenset({Phase.OPENING, Phase.WHO})
 _SPEAKS_TO_A_PERSON = frozenset(
     {Phase.PROVE, Phase.READ_BACK, Phase.MATTER, Phase.CALLBACK_TIME, Phase.OPT_OUT}
 )
+_ASKS = frozenset({Phase.WHO, Phase.MATTER})
+"""Where the dialogue is asked what words mean; the digits of the proof are nothing for it."""
 _NO_HUMAN_COMES = frozenset({Phase.OPENING, Phase.MACHINE, Phase.CLOSING})
 
 
@@ -115,6 +117,7 @@ class Brain(Matter):
             case SpeechPaused():
                 if is_listening(item.text):
                     self.floor.resume()
+                self._foresee(item.text)
             case Partial():
                 self._partial(item)
             case Utterance():
@@ -196,6 +199,12 @@ class Brain(Matter):
         self.stop("silence")
         if self._may_be_interrupted and interrupts(partial.text):
             self.floor.interrupt()
+
+    def _foresee(self, so_far: str) -> None:
+        """Who rests has mostly ended: the pause that makes it certain is time to think in."""
+        plain = is_yes(so_far) or is_no(so_far)
+        if self.phase in _ASKS and self.waiting is None and interrupts(so_far) and not plain:
+            self.out.append(Foresee(so_far))
 
     def _utterance(self, utterance: Utterance) -> None:
         if self.phase in (Phase.MACHINE, Phase.OPENING):

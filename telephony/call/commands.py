@@ -44,6 +44,13 @@ class Listen:
 
 
 @dataclass(frozen=True, slots=True)
+class Foresee:
+    """These words will probably be asked about in a moment: whoever reads them may begin to think."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Understand:
     """Read these words, do nothing with them."""
 
@@ -165,6 +172,7 @@ Command = (
     | Hold
     | Resume
     | Listen
+    | Foresee
     | Understand
     | OpenMatter
     | Ask

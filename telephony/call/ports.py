@@ -53,6 +53,9 @@ class Desk(Protocol):
     async def understand(self, text: str) -> Reading:
         """How these words are read; nothing is done with them."""
 
+    async def foresee(self, text: str) -> None:
+        """These words may have to be read or answered in a moment; nothing is done with them."""
+
     async def open_matter(self) -> Reply:
         """Why we call; only after the identity is proven."""
 

@@ -23,6 +23,7 @@ from telephony.call.commands import (
     Disconnect,
     End,
     Exclude,
+    Foresee,
     Hold,
     Hush,
     JoinLine,
@@ -219,6 +220,8 @@ class Session:
                     handle.cancel()
             case End():
                 self._ended = (command.outcome, command.note)
+            case Foresee():
+                self._start(self._told(self._desk.foresee(command.text)))
             case Exclude():
                 self._start(self._told(self._desk.exclude(command.kind)))
             case CallHuman():

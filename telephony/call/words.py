@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+_WHOLE_CLAUSES = re.compile(r".*[，。：！？]", re.DOTALL)
 _FILE = Path(__file__).with_name("words.yml")
 
 
@@ -34,10 +36,14 @@ class Words:
             raise WordsError(f"“{name}”缺少 {missing}") from None
 
     def fixed(self) -> Iterator[str]:
-        """Texts that are always the same, to be rendered ahead."""
+        """What is always the same, to be rendered ahead: texts without anything to fill in, and the beginnings of the others up to
+        the comma or the end of the sentence before it."""
         for text in self.texts.values():
-            if not any(field for _, field, _, _ in string.Formatter().parse(text) if field):
+            before, field, _, _ = next(iter(string.Formatter().parse(text)))
+            if not field:
                 yield text
+            elif beginning := _WHOLE_CLAUSES.match(before):
+                yield beginning.group()
 
 
 @lru_cache(maxsize=1)

@@ -25,13 +25,13 @@ class Pauses:
 
 
 PAUSES: dict[Expected, Pauses] = {
-    Expected.YES_NO: Pauses(300, 250, 700),
-    Expected.DIGITS: Pauses(850, 300, 1000),
-    Expected.AMOUNT: Pauses(600, 350, 900),
-    Expected.DATE: Pauses(600, 350, 900),
-    Expected.OPEN: Pauses(450, 330, 800),
+    Expected.YES_NO: Pauses(280, 230, 700),
+    Expected.DIGITS: Pauses(750, 300, 1000),
+    Expected.AMOUNT: Pauses(550, 320, 900),
+    Expected.DATE: Pauses(550, 320, 900),
+    Expected.OPEN: Pauses(400, 280, 750),
 }
-LAST_DIGIT_MS = 600
+LAST_DIGIT_MS = 550
 """The pause when all digits but one seem to have been said: twins (零零) are often heard as one."""
 
 

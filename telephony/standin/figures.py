@@ -23,6 +23,7 @@ class Figures:
 
     ``reply_gaps``: from the last voiced sample of an utterance, as it was really sent, to the first bot frame on the wire
     that can be heard, for utterances after which the bot was silent; that it goes on with what was held is no reply.
+    ``answered``: the words that each of these gaps follows.
     ``barge_ins``: from the caller's first voiced sample while the bot spoke until the caller hears the last of what it was
     saying, only where it did stop before its turn was over: a ``clear`` threw speech away that did not come again, before the
     caller did anything else. A bot that was held and went on was not interrupted.
@@ -33,6 +34,7 @@ class Figures:
     """
 
     reply_gaps: tuple[float, ...] = ()
+    answered: tuple[str, ...] = ()
     barge_ins: tuple[float, ...] = ()
     greeting: float | None = None
     lateness: tuple[float, ...] = ()
@@ -47,6 +49,7 @@ class Figures:
         """The figures, and the 99th percentiles of the long ones."""
         return {
             "reply_gaps_ms": list(self.reply_gaps),
+            "answered": list(self.answered),
             "barge_ins_ms": list(self.barge_ins),
             "greeting_ms": self.greeting,
             "lateness_p99_ms": self._long[0],
@@ -59,8 +62,10 @@ def measure(recording: Recording) -> Figures:
     """All figures of a recording."""
     audible = [one for one in recording.arrivals if one.audible]
     lateness, holes = _pace(recording.arrivals)
+    replies = _replies(recording, audible)
     return Figures(
-        _reply_gaps(recording, audible),
+        tuple(gap for gap, _ in replies),
+        tuple(words for _, words in replies),
         _barge_ins(recording),
         audible[0].at_ms if audible else None,
         lateness,
@@ -77,7 +82,8 @@ def percentile(values: Sequence[float], share: float) -> float | None:
     return ordered[max(0, -(-len(ordered) * share // 100).__trunc__() - 1)]
 
 
-def _reply_gaps(recording: Recording, audible: Sequence[Arrival]) -> tuple[float, ...]:
+def _replies(recording: Recording, audible: Sequence[Arrival]) -> list[tuple[float, str]]:
+    """Each reply gap and the words it follows."""
     turns = [one for one in recording.said if one.speech and one.ended_ms - one.began_ms >= _TALK_MS]
     spans = recording.heard_spans()
     went_on = _went_on(recording)
@@ -92,8 +98,8 @@ def _reply_gaps(recording: Recording, audible: Sequence[Arrival]) -> tuple[float
         replies = [one.at_ms for one in audible if turn.ended_ms <= one.at_ms <= until]
         reply = next((at for at in replies if not any(since <= at < to for since, to in held)), None)
         if reply is not None:
-            gaps.append(round(max(0.0, reply - ended_ms), 1))
-    return tuple(gaps)
+            gaps.append((round(max(0.0, reply - ended_ms), 1), turn.text))
+    return gaps
 
 
 def _went_on(recording: Recording) -> list[tuple[float, float]]:

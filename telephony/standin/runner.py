@@ -19,6 +19,8 @@ from telephony.standin.table import Row
 OVERDUE_S = 420.0
 _LOOK_EVERY_S = 0.5
 _SETTLE_S = 5.0
+_SLOWEST = 10
+"""One reply in so many is among the slowest."""
 _NOT_AGAIN = frozenset({"opted_out", "wrong_person"})
 _OVER = frozenset({"broken", *(status.value for status in CarrierStatus if status.terminal)})
 
@@ -150,6 +152,9 @@ class Runner:
 def summary(rows: Sequence[Row]) -> dict[str, Any]:
     """Share of right outcomes, and figures over all calls, in milliseconds."""
     gaps = [gap for row in rows for gap in _numbers(row.figures.get("reply_gaps_ms"))]
+    replies = sorted(
+        (reply for row in rows for reply in _replies(row)), key=lambda reply: -float(reply["gap_ms"])
+    )
     stops = [stop for row in rows for stop in _numbers(row.figures.get("barge_ins_ms"))]
     greetings = _numbers([row.figures.get("greeting_ms") for row in rows])
     late = _numbers([row.figures.get("lateness_p99_ms") for row in rows])
@@ -160,6 +165,7 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
         "right_share": round(right / len(rows), 4) if rows else None,
         "answered_again": sum(ANSWERED_AGAIN in row.notes for row in rows),
         "reply_gap_ms": _spread(gaps),
+        "slowest_replies": replies[: -(-len(replies) // _SLOWEST)],
         "barge_in_ms": _spread(stops),
         "greeting_ms": _spread(greetings),
         "worst_lateness_p99_ms": max(late, default=None),
@@ -170,6 +176,17 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
             if not row.right
         ],
     }  # fmt: skip
+
+
+def _replies(row: Row) -> list[dict[str, Any]]:
+    """The reply gaps of a call, each with the words it follows."""
+    gaps, words = row.figures.get("reply_gaps_ms"), row.figures.get("answered")
+    if not (isinstance(gaps, list) and isinstance(words, list)):
+        return []
+    return [
+        {"gap_ms": gap, "script": row.script, "pack": row.pack, "after": after}
+        for gap, after in zip(gaps, words, strict=True)
+    ]
 
 
 def _numbers(values: object) -> list[float]:

@@ -12,7 +12,7 @@ import pytest_asyncio
 from sqlalchemy import select
 
 from chat.hub import Hub
-from chat.ports import ActionFailed, Answer, Checked, Said
+from chat.ports import ActionFailed, Answer, Checked, DialogueUnavailable, Said
 from chat.turns import Patience, Turns
 from gateway.calls.desk import CallDesk, House
 from store.engine import SessionFactory
@@ -89,3 +89,21 @@ async def test_an_action_that_fails_is_told_to_the_call_at_once(sessions: Sessio
             MessageState.ANSWERED,
         ]
     await turns.close()
+
+
+async def test_to_foresee_is_to_have_it_read_and_nothing_breaks_where_nobody_reads() -> None:
+    class Reads:
+        def __init__(self) -> None:
+            self.texts: list[str] = []
+
+        async def understand(self, text: str) -> dict[str, Any]:
+            self.texts.append(text)
+            raise DialogueUnavailable("down")
+
+    reads, nothing = Reads(), None
+    house = House(nothing, CIPHER, nothing, nothing, reads, nothing, nothing, nothing)  # type: ignore[arg-type]
+    desk = CallDesk(house, uuid.uuid4(), uuid.uuid4(), None)
+    await desk.foresee("怎么缴")
+    assert reads.texts == ["怎么缴"]
+    with pytest.raises(DeskError):
+        await desk.understand("怎么缴")

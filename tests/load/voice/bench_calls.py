@@ -228,6 +228,11 @@ def main() -> None:
             rows.append(measure(stack, calls, given.rounds))
             print(widths_table(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
             print(stages_table(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
+            for slow in rows[-1].result["slowest_replies"]:
+                print(
+                    f"  {slow['gap_ms']:.0f} ms {slow['script']} {slow['pack']}: {slow['after']}",
+                    file=sys.stderr,
+                )
             for wrong in rows[-1].result["wrong"]:
                 print(wrong, file=sys.stderr, flush=True)
         parts = [

@@ -18,6 +18,7 @@ from telephony.call.commands import (
     Disconnect,
     End,
     Exclude,
+    Foresee,
     Hold,
     Hush,
     JoinLine,
@@ -90,6 +91,7 @@ class Talk:
         """What was asked of the bridge and the queue."""
         self.checked: list[str] = []
         self.asked: list[str] = []
+        self.foreseen: list[str] = []
         self.cut: list[str] = []
         self.held_ms: int | None = None
         """Since when the bot has been silent in the middle of what it says."""
@@ -215,6 +217,8 @@ class Talk:
                 self.alarms[command.name] = self.now + command.after_ms
             case StopAlarm():
                 self.alarms.pop(command.name, None)
+            case Foresee():
+                self.foreseen.append(command.text)
             case Exclude():
                 self.excluded.append(command.kind)
             case CallHuman():

@@ -12,6 +12,7 @@ import pytest
 import telephony.call
 from kb.check import load_forbidden
 from telephony.call.words import shared_words
+from telephony.voice.pieces import split
 from telephony.voice.spoken import spoken
 
 pytestmark = pytest.mark.unit
@@ -53,6 +54,14 @@ def asked_for() -> set[str]:
 
 def _texts(given: list[ast.expr]) -> set[str]:
     return {one.value for one in given if isinstance(one, ast.Constant) and isinstance(one.value, str)}
+
+
+def test_what_begins_the_same_every_time_is_rendered_ahead() -> None:
+    """Whoever has said the digits hears at once that they were heard."""
+    ahead = {piece for text in shared_words().fixed() for piece in split(text)}
+    assert not any("{" in piece for piece in ahead)
+    for name in ("verify_readback", "verify_wrong", "callback_confirm", "human_calls_back", "no_hear_1"):
+        assert split(filled(TEXTS[name]))[0] in ahead, name
 
 
 def test_the_call_finds_every_text_it_says_and_no_text_lies_idle() -> None:

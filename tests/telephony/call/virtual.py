@@ -213,6 +213,9 @@ class TwinDesk:
     async def understand(self, text: str) -> Reading:
         return Reading("nlu_fallback", 0.1)
 
+    async def foresee(self, text: str) -> None:
+        pass
+
     async def open_matter(self) -> Reply:
         return Reply(("给您提个醒，有一笔税没缴。",))
 

@@ -29,6 +29,7 @@ def test_the_gap_is_from_the_last_voiced_sample_to_the_first_frame_on_the_wire()
     recording = recorded(8000, (0, 1000), (2620, 4000), (6500, 7000))
     recording.said = [Said("是我", 1500, 2200), Said("好", 5000, 6100)]
     assert measure(recording).reply_gaps == (400.0, 380.0)
+    assert measure(recording).answered == ("是我", "好")
 
 
 def test_the_stand_ins_own_lateness_is_not_counted_as_a_slow_reply() -> None:

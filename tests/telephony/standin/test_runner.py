@@ -83,6 +83,21 @@ async def test_each_call_is_judged_by_its_script_and_shown() -> None:
     assert "✗ busy" in shown
 
 
+def test_the_summary_names_the_slowest_tenth_of_the_replies() -> None:
+    rows = [Row("b", "", "sichuan", ()), Row("c", "", "mandarin", ())]
+    rows[0].figures = {
+        "reply_gaps_ms": [*map(float, range(100, 111))],
+        "answered": [*"一二三四五六七八九十百"],
+    }
+    rows[1].figures = {"reply_gaps_ms": [900.0], "answered": ["喂"]}
+    told = summary(rows)
+    assert told["reply_gap_ms"]["count"] == 12
+    assert told["slowest_replies"] == [
+        {"gap_ms": 900.0, "script": "c", "pack": "mandarin", "after": "喂"},
+        {"gap_ms": 110.0, "script": "b", "pack": "sichuan", "after": "百"},
+    ]
+
+
 async def test_a_person_is_on_one_call_at_a_time_and_no_more_calls_run_than_asked() -> None:
     async with exchange_for("http://127.0.0.1:9") as exchange, rest_of(exchange) as client:
         gateway = PretendedGateway(exchange, "busy")

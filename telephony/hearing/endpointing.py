@@ -110,7 +110,8 @@ def _value(kind: Expected, partial: str) -> bool | None:
 def _ending(kind: Expected, partial: str) -> bool | None:
     said = partial.lstrip(_FILLERS).rstrip(_PARTICLES)
     if not said:
-        return kind is Expected.YES_NO
+        # 嗯 is a yes; after 哦 or 呃 the answer is still to come.
+        return kind is Expected.YES_NO and "嗯" in partial
     if said in _WHOLE or (kind is Expected.YES_NO and said in _WHOLE_YES_NO):
         return True
     for size in range(min(_LONGEST, len(said)), 0, -1):

@@ -56,6 +56,7 @@ class Pace:
     silence: int = 6000
     after_answer: int = 8000
     between_digits: int = 4000
+    between_groups: int = 2000
     slow_dialogue: int = 2000
     dead_dialogue: int = 12000
     beep: int = 15000

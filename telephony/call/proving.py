@@ -14,7 +14,9 @@ from telephony.voice.figures import one_by_one
 
 NEEDED = 4
 _WHOLE = range(15, 19)
-"""Somebody reads the whole number out: its end is what was asked for."""
+"""Digits of somebody who reads the whole number out: its end is what was asked for."""
+_GROUP = 6
+"""Who reads more than four digits, and no fewer than these, is reading the whole number, group by group; five are misheard."""
 _FORGOT = re.compile(r"不知道|不记得|记不(得|住|清)|忘(了|记)|没带|唔记得|搞不清|不晓得")
 _AS_AGREED = "（约好的回电）"
 """What whoever takes the call reads instead of words of the caller."""
@@ -38,10 +40,10 @@ class Proving(Opening):
         """Words in answer to that."""
         self.stop("digits")
         digits = digits_in(utterance.text)
-        if len(digits) in _WHOLE:
-            self._read_back(digits[-NEEDED:])
-        elif len(digits) == NEEDED:
+        if len(digits) == NEEDED and 0 < len(self.said_digits) < NEEDED:
             self._read_back(digits)
+        elif len(digits) in _WHOLE:
+            self._read_back(digits[-NEEDED:])
         elif len(digits) >= 2 or (digits and self.said_digits):
             self._more_digits(digits)
         elif _FORGOT.search(utterance.text):
@@ -51,16 +53,22 @@ class Proving(Opening):
 
     def _more_digits(self, digits: str) -> None:
         self.said_digits += digits
-        if len(self.said_digits) == NEEDED:
-            self._read_back(self.said_digits)
-        elif len(self.said_digits) > NEEDED:
+        count = len(self.said_digits)
+        if count in (NEEDED, _WHOLE[-1]):
+            self._read_back(self.said_digits[-NEEDED:])
+        elif count < NEEDED:
+            self.alarm("digits", self.pace.between_digits)
+        elif _GROUP <= count < _WHOLE[-1]:
+            self.alarm("digits", self.pace.between_groups)
+        else:
             self.said_digits = ""
             self.unheard()
-        else:
-            self.alarm("digits", self.pace.between_digits)
 
     def digits_missing(self) -> None:
         """No more digits came."""
+        if len(self.said_digits) in _WHOLE:
+            self._read_back(self.said_digits[-NEEDED:])
+            return
         self.said_digits = ""
         self.unheard()
 
@@ -99,6 +107,13 @@ class Proving(Opening):
         digits = digits_in(utterance.text)
         if len(digits) == NEEDED and digits != self.said_digits:
             self._read_back(digits)
+        elif len(digits) >= _GROUP:
+            # The four were only the first group of a whole number.
+            self.phase = Phase.PROVE
+            self.await_answer(self._again())
+            if len(digits) in _WHOLE:
+                self.said_digits = ""
+            self._more_digits(digits)
         elif is_yes(utterance.text) or digits == self.said_digits:
             self._check(self.said_digits)
         elif is_no(utterance.text):
@@ -130,8 +145,10 @@ class Proving(Opening):
         """Ask for the digits once more, the ladders going on."""
         self.phase = Phase.PROVE
         self.said_digits = ""
-        question = Question("digits", self.words.say("verify_again"), DIGITS, self.words.say("keys_digits"))
-        self.ask(question, again=True)
+        self.ask(self._again(), again=True)
+
+    def _again(self) -> Question:
+        return Question("digits", self.words.say("verify_again"), DIGITS, self.words.say("keys_digits"))
 
     def _check(self, digits: str) -> None:
         self.floor.hush()

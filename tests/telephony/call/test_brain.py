@@ -69,6 +69,39 @@ def test_digits_may_come_in_two_breaths() -> None:
     assert talk.checked == [RIGHT]
 
 
+@pytest.mark.parametrize(
+    "groups",
+    [
+        ("五一零一零七", "一九六零零一零一", "零零四三"),
+        ("五一零", "一零七", "一九六零", "零一零一", "零零四三"),
+        ("五一零一", "零七一九六零", "零一零一零零四三"),
+        ("五一零一零七一九六零零一零一零零四三",),
+    ],
+)
+def test_who_reads_the_whole_number_group_by_group_means_its_end(groups: tuple[str, ...]) -> None:
+    talk = Talk().answer().say("是").hear_out()
+    for group in groups:
+        talk.speak(group).wait(700)
+    assert "零，零，四，三" in talk.last and "没听清" not in told(talk)
+    talk.say("对")
+    assert talk.checked == [RIGHT]
+
+
+def test_a_whole_number_that_ends_too_soon_is_asked_for_again() -> None:
+    short = Talk().answer().say("是").hear_out().speak("五一零一零七").wait(2500)
+    assert "没听清" in told(short)
+    half = Talk().answer().say("是").hear_out().speak("五一零一零七").speak("六零零一零四三").wait(2500)
+    assert "没听清" in told(half)
+    without_x = (
+        Talk().answer().say("是").hear_out().speak("五一零一零七").speak("一九六零零一零零四三").wait(2500)
+    )
+    assert "零，零，四，三" in without_x.last
+
+
+def test_five_digits_are_misheard_and_not_waited_for() -> None:
+    assert "没听清" in told(Talk().answer().say("是").say("零零四三三"))
+
+
 def test_digits_that_stop_half_way_are_asked_for_again() -> None:
     talk = Talk().answer().say("是").say("零零").wait(5000)
     assert "没听清" in told(talk) and not talk.checked

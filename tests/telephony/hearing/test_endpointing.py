@@ -21,7 +21,8 @@ COMPLETE = [
 UNFINISHED = [
     (Expected.OPEN, "我想问一下"), (Expected.OPEN, "然后"), (Expected.OPEN, "我没交是因为"), (Expected.OPEN, "就是"),
     (Expected.OPEN, "那个"), (Expected.OPEN, "我们公司的"), (Expected.OPEN, "他是"), (Expected.OPEN, "嗯"), (Expected.OPEN, "呃啊"),
-    (Expected.OPEN, "我欠了三万"), (Expected.OPEN, "我想问能不能"), (Expected.YES_NO, "等一下"), (Expected.YES_NO, "我是"), (Expected.YES_NO, "哦"), (Expected.YES_NO, "呃"),
+    (Expected.OPEN, "我欠了三万"), (Expected.OPEN, "我想问能不能"), (Expected.YES_NO, "等一下"), (Expected.YES_NO, "我是"),
+    (Expected.YES_NO, "哦"), (Expected.YES_NO, "呃"),
     (Expected.AMOUNT, "一万"), (Expected.AMOUNT, "三千二百"), (Expected.AMOUNT, "十二点"), (Expected.AMOUNT, "大概"),
     (Expected.DATE, "十一月"), (Expected.DATE, "十一月二十"), (Expected.DATE, "明年"),
     (Expected.DIGITS, "你等一下"),

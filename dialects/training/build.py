@@ -32,7 +32,8 @@ _SOURCES = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Recipe:
-    """How much of everything. Batches hold :data:`synthesise.SIZES` utterances."""
+    """How much of everything. Batches hold :data:`synthesise.SIZES` utterances; ``copies`` is how often the Mandarin network hears
+    each of one speaker, damaged anew each time, and three times as often each of many."""
 
     plain: int = 16
     low: int = 6
@@ -41,9 +42,9 @@ class Recipe:
     accented: int = 6
     first_epochs: float = 12.0
     rough_epochs: float = 2.0
-    epochs: float = 4.0
-    accent_epochs: float = 5.0
-    copies: int = 1
+    epochs: float = 16.0
+    accent_epochs: float = 8.0
+    copies: int = 2
 
 
 def note(text: str) -> None:

@@ -27,7 +27,7 @@ _WORDS = 1500
 
 def first(plain: Sequence[Path], recipe: Recipe, out: Path, minutes: float = float("inf")) -> None:
     """A network from nothing, on speech whose phones are timed exactly."""
-    frames = prepared(speech.load_all(plain), recipe.copies, 1)
+    frames = prepared(speech.load_all(plain), 1, 1)
     net = AcousticNet()
     every = torch.cat([frames.batch([i])[0][0].T for i in range(0, len(frames), max(len(frames) // 200, 1))])
     net.mean.copy_(every.mean(0))
@@ -64,6 +64,8 @@ def refined(
     exact = speech.load_all(plain)
     net, priors = opened(start, exact)
     others = aligned(net, priors, speech.load_all(speakers))
+    frames = prepared(exact, recipe.copies, 2)
+    frames = prepared(others, 3 * recipe.copies, 3, into=frames)
     if words is not None:
         files = [
             (path, word)
@@ -71,9 +73,8 @@ def refined(
             if not recordings.kept_aside(word)
         ]
         chosen = dict(files[:: max(len(files) // _WORDS, 1)])
-        others += aligned(net, priors, recordings.read(chosen, "human").utterances, worst=0.15)
-    frames = prepared(exact, recipe.copies, 2)
-    frames = prepared(others, recipe.copies + 2, 3, into=frames)
+        human = aligned(net, priors, recordings.read(chosen, "human").utterances, worst=0.15)
+        frames = prepared(human, recipe.copies, 8, into=frames)
     _finish(net, frames, Plan(recipe.epochs, _REFINE_RATE, minutes=minutes), out)
 
 
@@ -90,7 +91,7 @@ def accented(
     own = speech.load_all(accent)
     net, priors = opened(start, own)
     rest = [*speech.load_all(plain), *aligned(net, priors, speech.load_all(speakers))]
-    frames = prepared(own, recipe.copies + 1, 4)
+    frames = prepared(own, recipe.copies, 4)
     frames = prepared(rest, 1, 5, into=frames)
     _finish(net, frames, Plan(recipe.accent_epochs, _ADAPT_RATE, minutes=minutes), out)
 

@@ -42,6 +42,8 @@ def plan(scripts: Sequence[Script], calls: int | None) -> list[Part]:
 class Runner:
     """Runs a plan. ``rows`` tell how it goes; nobody else writes them.
 
+    ``every_s``: seconds from placing one call to placing the next at the soonest; carriers take only so many a second.
+
     Raises:
         CastError: a script calls somebody who does not exist.
     """
@@ -53,12 +55,16 @@ class Runner:
         gateway: Gateway,
         standin: StandinClient,
         at_once: int,
+        every_s: float = 0.0,
     ) -> None:
         self._parts, self._gateway, self._standin = parts, gateway, standin
         self._booking = Booking(members)
         for part in parts:
             self._booking.check(part.script.who)
         self._room = asyncio.Semaphore(at_once)
+        self._placing = asyncio.Lock()
+        self._every_s = every_s
+        self._next_s = 0.0
         self._changed = asyncio.Condition()
         self.rows = [
             Row(part.script.name, part.script.title, part.pack, part.script.expect.outcomes) for part in parts
@@ -88,6 +94,7 @@ class Runner:
             try:
                 await self._standin.assign(member.to, part.script, part.pack, member.fields)
                 self._live[member.to] = row
+                await self._turn()
                 row.call_id = await self._gateway.place(member.to, member.taxpayer)
                 row.outcome = await self._ended(row.call_id)
             except RunError as error:
@@ -100,6 +107,13 @@ class Runner:
                     if part.script.who or row.outcome not in _NOT_AGAIN:
                         self._booking.give_back(member)
                     self._changed.notify_all()
+
+    async def _turn(self) -> None:
+        """Until the carrier would take another call."""
+        async with self._placing:
+            now = asyncio.get_running_loop().time()
+            await asyncio.sleep(max(0.0, self._next_s - now))
+            self._next_s = max(self._next_s, now) + self._every_s
 
     async def _somebody(self, who: Sequence[str]) -> Member:
         async with self._changed:

@@ -36,6 +36,8 @@ from tests.support.stack import TODAY, Stack, data_folder
 SCRIPTS = ROOT / "tests" / "calls" / "scripts"
 BLOCK = "bench-voice"
 WIDTHS = (1, 8, 16, 24)
+EVERY_S = 1.0
+"""A Twilio account may place one call a second unless it has been given more."""
 TALKS = (
     "verified_pays",
     "verified_keys",
@@ -75,6 +77,7 @@ async def play(stack: Stack, chosen: Sequence[Script], calls: int | None, at_onc
             HttpGateway(client, stack.url, ""),
             StandinClient(client, standin["url"], standin["sid"], standin["token"]),
             at_once,
+            EVERY_S,
         )
         await runner.run()
     return summary(runner.rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import itertools
 import json
 from pathlib import Path
 
@@ -105,6 +106,23 @@ async def test_a_person_is_on_one_call_at_a_time_and_no_more_calls_run_than_aske
         await asyncio.wait_for(Runner(plan([BUSY], 4), [ANN], gateway, standin, at_once=24).run(), 20)
     assert gateway.most_at_once == 1
     assert len(gateway.placed) == 4
+
+
+async def test_calls_are_placed_no_faster_than_the_carrier_takes_them() -> None:
+    placed: list[float] = []
+
+    class Clocked(PretendedGateway):
+        async def place(self, to: str, taxpayer: str) -> str:
+            placed.append(asyncio.get_running_loop().time())
+            return await super().place(to, taxpayer)
+
+    async with exchange_for("http://127.0.0.1:9") as exchange, rest_of(exchange) as client:
+        standin = StandinClient(client, "http://carrier", SID, TOKEN)
+        runner = Runner(
+            plan([BUSY], 3), [ANN, BOB], Clocked(exchange, "busy"), standin, at_once=3, every_s=0.2
+        )
+        await asyncio.wait_for(runner.run(), 20)
+    assert all(later - earlier > 0.19 for earlier, later in itertools.pairwise(placed))
 
 
 def test_somebody_who_does_not_exist_cannot_be_called() -> None:

@@ -16,6 +16,7 @@ import asyncio
 import hmac
 import logging
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Optional, Union
 from weakref import WeakValueDictionary
 
@@ -27,6 +28,7 @@ from sanic.request import Request
 from sanic.response import HTTPResponse
 
 from bot.action_schema import compile_once
+from bot.components.ahead import read_ahead
 from bot.reload import watch
 from bot.turn import TurnBroken, break_off
 
@@ -98,12 +100,20 @@ class ShuilingChannel(InputChannel):
 
     def __init__(self, token: str) -> None:
         self._token = token
+        self._thinking = ThreadPoolExecutor(1, thread_name_prefix="vectors")
         self._turns: dict[tuple[str, str], asyncio.Task[Any]] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def _allowed(self, request: Request) -> bool:
         given = request.headers.get("authorization", "")
         return hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode())
+
+    async def _read_ahead(self, text: str) -> None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thinking, read_ahead, text)
+        except Exception:
+            # Whatever is wrong with it, reading itself will say so.
+            logger.exception("nothing read ahead")
 
     def _lock(self, sender: str) -> asyncio.Lock:
         lock = self._locks.get(sender)
@@ -129,6 +139,7 @@ class ShuilingChannel(InputChannel):
                 return earlier
             known = metadata if isinstance(metadata, dict) else {}
             collector = SpokenMessages() if known.get("channel") == PHONE else WholeMessages()
+            await self._read_ahead(text)
             try:
                 await on_new_message(
                     UserMessage(
@@ -195,6 +206,7 @@ class ShuilingChannel(InputChannel):
             text = body.get("message")
             if not isinstance(text, str) or not text.strip():
                 return response.json({"error": "message must be words"}, status=422)
+            await self._read_ahead(text)
             parsed = await request.app.ctx.agent.processor.parse_message(
                 UserMessage(text, metadata=body.get("metadata")), only_output_properties=True
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -16,6 +17,8 @@ from chat.ports import ActionFailed, Answer, DialogueUnavailable, Said
 PHONE = "phone"
 """Name of the channel of calls, in conversations and in ``domain.yml``."""
 
+_BUSY = 2
+"""With so many questions open, Rasa has no time for what nobody has asked yet."""
 SILENT = Answer(
     "这句我没答上来，请换个说法再问一次，或者转人工。", ({"title": "转人工", "payload": "转人工"},)
 )
@@ -29,6 +32,8 @@ class RasaDialogue:
         self._client = client
         self._token = token
         self._today = today
+        self._asked = 0
+        """Questions that wait for Rasa's answer."""
 
     async def send(self, conversation_id: uuid.UUID, message_id: str, said: Said) -> Sequence[Answer]:
         """Answers to one message; :class:`DialogueUnavailable` when Rasa is slow, dead or failing.
@@ -36,10 +41,9 @@ class RasaDialogue:
         It is :class:`ActionFailed` when an action failed that would fail again.
         """
         try:
-            response = await self._client.post(
-                "/webhooks/shuiling/webhook",
-                headers={"Authorization": f"Bearer {self._token}"},
-                json={
+            response = await self._post(
+                "webhook",
+                {
                     "sender": str(conversation_id),
                     "message": said.text if said.command else defuse(said.text),
                     "message_id": message_id,
@@ -62,10 +66,9 @@ class RasaDialogue:
         Raises :class:`DialogueUnavailable`.
         """
         try:
-            response = await self._client.post(
-                "/webhooks/shuiling/understand",
-                headers={"Authorization": f"Bearer {self._token}"},
-                json={"message": defuse(text), "metadata": {"today": self._today().isoformat()}},
+            response = await self._post(
+                "understand",
+                {"message": defuse(text), "metadata": {"today": self._today().isoformat()}},
             )
             response.raise_for_status()
             body = response.json()
@@ -74,6 +77,22 @@ class RasaDialogue:
         if not isinstance(body, dict):
             raise DialogueUnavailable("not an object")
         return body
+
+    async def foresee(self, text: str) -> None:
+        """Have words read that will probably be asked about: what that costs is remembered. Not while others wait for answers."""
+        if self._asked < _BUSY:
+            # Where Rasa does not answer, the question itself will find out.
+            with suppress(DialogueUnavailable):
+                await self.understand(text)
+
+    async def _post(self, route: str, body: Mapping[str, Any]) -> httpx.Response:
+        self._asked += 1
+        try:
+            return await self._client.post(
+                f"/webhooks/shuiling/{route}", headers={"Authorization": f"Bearer {self._token}"}, json=body
+            )
+        finally:
+            self._asked -= 1
 
     async def healthy(self) -> bool:
         """Whether Rasa answers and has its model."""

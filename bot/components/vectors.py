@@ -21,7 +21,7 @@ _BATCH = 64
 class SentenceVectors:
     """Encodes sentences with the model's query prefix; remembers the last ``remember`` of them (1.5 KB each).
 
-    Safe to call from several threads: the native model is not, so calls take turns.
+    Safe to call from several threads: the native model is not, so those who need it take turns; what is remembered is there at once.
     """
 
     def __init__(self, remember: int = 20_000) -> None:
@@ -30,21 +30,37 @@ class SentenceVectors:
         self._known: OrderedDict[str, np.ndarray] = OrderedDict()
         self._model: Optional[E5] = None
         self._lock = Lock()
+        self._native = Lock()
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors, float32, shape ``(len(texts), 384)``; an empty sentence gives zeros."""
         cut = [_clean(text) for text in texts]
+        rows = self._remembered(cut, {})
+        if rows is None:
+            with self._native:
+                # Another thread may have made some of them meanwhile.
+                with self._lock:
+                    missing = [text for text in dict.fromkeys(cut) if text and text not in self._known]
+                fresh: dict[str, np.ndarray] = {}
+                for at in range(0, len(missing), _BATCH):
+                    batch = missing[at : at + _BATCH]
+                    fresh.update(zip(batch, self._open().query(batch), strict=True))
+                rows = self._remembered(cut, fresh)
+        if rows is None:
+            # Put out by others between the two looks.
+            return self.encode(texts)
+        return np.stack(rows) if rows else np.zeros((0, DIMENSIONS), dtype=np.float32)
+
+    def _remembered(self, cut: Sequence[str], fresh: dict[str, np.ndarray]) -> Optional[list[np.ndarray]]:
+        """A row each, unless one is neither known nor ``fresh``; those are remembered from now on."""
         with self._lock:
-            missing = [text for text in dict.fromkeys(cut) if text and text not in self._known]
-            fresh: dict[str, np.ndarray] = {}
-            for at in range(0, len(missing), _BATCH):
-                batch = missing[at : at + _BATCH]
-                fresh.update(zip(batch, self._open().query(batch), strict=True))
+            if any(text and text not in self._known and text not in fresh for text in cut):
+                return None
             rows = [self._lookup(text, fresh) for text in cut]
             # Only now: what is put out while the batch is gathered may be wanted further on in it.
             while len(self._known) > self.remember:
                 self._known.popitem(last=False)
-        return np.stack(rows) if rows else np.zeros((0, DIMENSIONS), dtype=np.float32)
+        return rows
 
     @contextmanager
     def nothing_remembered(self) -> Iterator[None]:

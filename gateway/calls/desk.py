@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -88,9 +87,7 @@ class CallDesk:
 
     async def foresee(self, text: str) -> None:
         """Has Rasa read the words: it remembers their vector, which is most of the time that reading takes."""
-        # Where Rasa does not answer, the question itself will find out.
-        with suppress(DialogueUnavailable):
-            await self._house.dialogue.understand(text)
+        await self._house.dialogue.foresee(text)
 
     async def open_matter(self) -> Reply:
         """Lets the dialogue begin with the reminder."""

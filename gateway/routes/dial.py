@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import structlog
 from fastapi import APIRouter, Header, HTTPException, WebSocket
+from fastapi.websockets import WebSocketDisconnect
 from pydantic import BaseModel, Field
 from starlette.requests import HTTPConnection
 
@@ -118,5 +119,6 @@ async def stream(socket: WebSocket) -> None:
     except TimeoutError:
         log.warning("stream_without_start")
     finally:
-        with contextlib.suppress(RuntimeError):
+        # The carrier may have closed it already.
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
             await socket.close()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
 import numpy as np
 import pytest
 
@@ -53,3 +56,26 @@ def test_what_was_set_aside_is_back_afterwards(model: Counting) -> None:
         vectors.encode(["一"])
     vectors.encode(["一"])
     assert model.asked == ["一", "一"]
+
+
+def test_what_is_remembered_is_there_while_another_thread_computes(model: Counting) -> None:
+    vectors = SentenceVectors()
+    vectors.encode(["一"])
+    computing, go_on = Event(), Event()
+
+    def slowly(texts: list[str]) -> list[np.ndarray]:
+        computing.set()
+        assert go_on.wait(10)
+        return [np.full(DIMENSIONS, len(text), dtype=np.float32) for text in texts]
+
+    model.query = slowly  # type: ignore[method-assign]
+    with ThreadPoolExecutor(2) as threads:
+        first, second = (threads.submit(vectors.encode, ["二二"]) for _ in range(2))
+        assert computing.wait(10)
+        assert vectors.encode(["一"])[0][0] == 1
+        computing.clear()
+        go_on.set()
+        assert first.result(10)[0][0] == second.result(10)[0][0] == 2
+        assert not computing.is_set(), (
+            "the second waits for the first one's vector instead of making it again"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -117,3 +118,29 @@ async def test_health(dialogue: Any) -> None:
     assert await dialogue(lambda _: httpx.Response(200)).healthy()
     assert not await dialogue(lambda _: httpx.Response(503)).healthy()
     assert not await dialogue(_refuse).healthy()
+
+
+async def test_words_are_foreseen_only_while_rasa_has_time(dialogue: Any) -> None:
+    read: list[str] = []
+    answer, asked = asyncio.Event(), asyncio.Event()
+
+    async def rasa(request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        if request.url.path.endswith("understand"):
+            read.append(body["message"])
+            return httpx.Response(503 if body["message"] == "坏" else 200, json={})
+        asked.set()
+        await answer.wait()
+        return httpx.Response(200, json={"messages": [{"text": "好"}]})
+
+    client = dialogue(rasa)
+    await client.foresee("怎么缴")
+    await client.foresee("坏")
+    open_questions = [asyncio.create_task(client.send(TALK, str(n), Said("x"))) for n in range(2)]
+    await asked.wait()
+    await asyncio.sleep(0)
+    await client.foresee("没人有空")
+    answer.set()
+    await asyncio.gather(*open_questions)
+    await client.foresee("又有空了")
+    assert read == ["怎么缴", "坏", "又有空了"]

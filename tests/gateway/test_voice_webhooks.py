@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,7 +25,7 @@ from structlog.testing import capture_logs
 from twilio.request_validator import RequestValidator
 
 from gateway.calls.tokens import StreamTokens
-from gateway.routes import voice
+from gateway.routes import dial, voice
 from gateway.routes.voice import VoiceHooks, open_stream, signed_socket
 from store import calls
 from store.engine import SessionFactory
@@ -371,3 +372,20 @@ async def test_a_socket_is_let_in_only_when_signed(desk: Desk) -> None:
         assert not signed_socket(desk.hooks, upgrade("forged"))
         assert not signed_socket(desk.hooks, upgrade(None))
     assert [entry["event"] for entry in logs] == ["stream_forged"] * 2
+
+
+async def test_a_carrier_that_closes_first_is_no_error(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+
+    async def receive() -> dict[str, str]:
+        return {"type": "websocket.connect" if not sent else "websocket.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+        if message["type"] == "websocket.close":
+            raise OSError("the other end is gone")
+
+    monkeypatch.setattr(dial, "_telephone", lambda socket: SimpleNamespace(hooks=desk.hooks))
+    monkeypatch.setattr(dial, "signed_socket", lambda hooks, socket: True)
+    await dial.stream(WebSocket({"type": "websocket", "headers": []}, receive, send))
+    assert sent == ["websocket.accept", "websocket.close"]

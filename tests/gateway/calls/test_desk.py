@@ -91,13 +91,15 @@ async def test_an_action_that_fails_is_told_to_the_call_at_once(sessions: Sessio
     await turns.close()
 
 
-async def test_to_foresee_is_to_have_it_read_and_nothing_breaks_where_nobody_reads() -> None:
+async def test_to_foresee_is_left_to_the_dialogue() -> None:
     class Reads:
         def __init__(self) -> None:
             self.texts: list[str] = []
 
-        async def understand(self, text: str) -> dict[str, Any]:
+        async def foresee(self, text: str) -> None:
             self.texts.append(text)
+
+        async def understand(self, text: str) -> dict[str, Any]:
             raise DialogueUnavailable("down")
 
     reads, nothing = Reads(), None

@@ -26,8 +26,11 @@ _LISTENING = frozenset((
 _DESPAIR = re.compile(
     r"不想活|活不下去|活着没意思|不如死了|死了算了|去死了算|想死|自杀|轻生|跳楼|跳河|喝农药|寻短见|唔想活|冇得活|想唔开|想不开"
 )
+_AGAIN_AND_AGAIN = re.compile(r"(?:对|是|好|嗯|行){2,}")
 _NOT_HAN = re.compile(r"[^\u4e00-\u9fff0-9A-Za-z]")
 _ANY_DIGIT = re.compile(f"[{''.join(READ_OUT)}]")
+_DIGIT = re.compile(rf"{_ANY_DIGIT.pattern}(?<!一)|一(?![下点会起样个些])")
+"""一下 and 一会 are no ones."""
 _ROW = re.compile(rf"{_ANY_DIGIT.pattern}(?:[，,、 ]?{_ANY_DIGIT.pattern})+")
 
 
@@ -38,8 +41,10 @@ def bare(text: str) -> str:
 
 
 def is_yes(text: str) -> bool:
-    """A plain yes: 是的, 嗯, 对, 我就是."""
-    return bare(text) in _YES or _NOT_HAN.sub("", text) in _YES
+    """A plain yes: 是的, 嗯, 对, 对对对, 我就是."""
+    return (
+        bare(text) in _YES or _NOT_HAN.sub("", text) in _YES or bool(_AGAIN_AND_AGAIN.fullmatch(bare(text)))
+    )
 
 
 def is_no(text: str) -> bool:
@@ -76,7 +81,7 @@ def is_scrap(text: str) -> bool:
 def digits_in(text: str) -> str:
     """The digits spoken or written in ``text``, in order; the last stretch when the speaker corrects himself."""
     said = re.split(r"不对|不是|错了|应该是|改成", text)[-1]
-    return "".join(READ_OUT.get(sign, sign) for sign in _ANY_DIGIT.findall(said))
+    return "".join(READ_OUT.get(sign, sign) for sign in _DIGIT.findall(said))
 
 
 def without_numbers(text: str, *, every: bool = True) -> str:

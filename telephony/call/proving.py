@@ -14,10 +14,17 @@ from telephony.voice.figures import one_by_one
 
 NEEDED = 4
 _WHOLE = range(15, 19)
-"""Digits of somebody who reads the whole number out: its end is what was asked for."""
+"""Digits of a whole number: its end is what was asked for."""
+_IN_ONE_BREATH = 12
+"""Who says so many at once reads the whole number out, whether every one was heard or not."""
 _GROUP = 6
 """Who reads more than four digits, and no fewer than these, is reading the whole number, group by group; five are misheard."""
 _FORGOT = re.compile(r"不知道|不记得|记不(得|住|清)|忘(了|记)|没带|唔记得|搞不清|不晓得")
+_LOOKING = re.compile(
+    r"等(?:我|一)?(?:一?下|一?会|等)|稍等|等等|我(?:去|先|来)?(?:找|翻|拿|取|查|看)(?:一?[下找看]|出来)|翻(?:一下|本子)|找(?:一下|找看)"
+)
+_RIGHT = re.compile(r"[嗯哦啊，,]*(?:对|没错)(?!.*(?:不|错了|没有))")
+"""A yes with words behind it, 对，这回对了: what is taken for right is compared with the register all the same."""
 _AS_AGREED = "（约好的回电）"
 """What whoever takes the call reads instead of words of the caller."""
 DIGITS = Expectation(Expected.DIGITS, (), NEEDED)
@@ -42,12 +49,17 @@ class Proving(Opening):
         digits = digits_in(utterance.text)
         if len(digits) == NEEDED and 0 < len(self.said_digits) < NEEDED:
             self._read_back(digits)
-        elif len(digits) in _WHOLE:
+        elif len(digits) >= _IN_ONE_BREATH or len(digits) == NEEDED + 1:
+            # Of five, the first is mostly a word before them: 是 sounds like 四.
             self._read_back(digits[-NEEDED:])
         elif len(digits) >= 2 or (digits and self.said_digits):
             self._more_digits(digits)
         elif _FORGOT.search(utterance.text):
             self.close(Outcome.NOT_VERIFIED, "verify_failed", note="no_digits")
+        elif _LOOKING.search(utterance.text):
+            self.understood()
+            self.say("take_your_time")
+            self.floor.then(lambda: self.alarm("silence", self.pace.looking))
         else:
             self.out.append(Understand(self.begin_turn(utterance.text), utterance.text))
 
@@ -111,10 +123,11 @@ class Proving(Opening):
             # The four were only the first group of a whole number.
             self.phase = Phase.PROVE
             self.await_answer(self._again())
-            if len(digits) in _WHOLE:
-                self.said_digits = ""
-            self._more_digits(digits)
-        elif is_yes(utterance.text) or digits == self.said_digits:
+            if len(digits) >= _IN_ONE_BREATH:
+                self._read_back(digits[-NEEDED:])
+            else:
+                self._more_digits(digits)
+        elif is_yes(utterance.text) or digits == self.said_digits or _RIGHT.match(utterance.text):
             self._check(self.said_digits)
         elif is_no(utterance.text):
             self.read_back_no()

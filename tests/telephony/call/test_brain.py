@@ -98,8 +98,36 @@ def test_a_whole_number_that_ends_too_soon_is_asked_for_again() -> None:
     assert "零，零，四，三" in without_x.last
 
 
-def test_five_digits_are_misheard_and_not_waited_for() -> None:
-    assert "没听清" in told(Talk().answer().say("是").say("零零四三三"))
+@pytest.mark.parametrize(
+    "said", ["那四零零四三", "五一零一零七一九六零零一零零四三", "五一零一零七一九六零零一零一零零零零四三"]
+)
+def test_digits_with_one_too_many_or_too_few_before_them_are_read_back(said: str) -> None:
+    talk = Talk().answer().say("是").say(said)
+    assert "零，零，四，三" in talk.last and not talk.checked
+    talk.say("对")
+    assert talk.checked == [RIGHT]
+
+
+@pytest.mark.parametrize("said", ["等一下哈我翻一下本子", "你等会我去找找", "稍等", "我看看"])
+def test_who_goes_to_look_for_the_number_is_given_the_time(said: str) -> None:
+    talk = Talk().answer().say("是").say(said).hear_out()
+    assert "慢慢找" in talk.last
+    talk.wait(15_000)
+    assert "慢慢找" in talk.last
+    talk.say("零零四三").say("对")
+    assert talk.checked == [RIGHT]
+    lost = Talk().answer().say("是").say(said).hear_out().wait(40_000)
+    assert "还在听吗" in told(lost)
+
+
+@pytest.mark.parametrize("yes", ["对对对", "对，这回对了", "嗯对的就是这个", "没错没错"])
+def test_a_yes_with_words_behind_it_confirms_the_digits(yes: str) -> None:
+    assert Talk().answer().say("是").say("零零四三").say(yes).checked == [RIGHT]
+
+
+@pytest.mark.parametrize("no", ["对不起不是", "对什么对不对的", "没错了错了"])
+def test_a_no_that_begins_like_a_yes_does_not(no: str) -> None:
+    assert not Talk().answer().say("是").say("零零四三").say(no).checked
 
 
 def test_digits_that_stop_half_way_are_asked_for_again() -> None:

@@ -18,7 +18,7 @@ _WHOLE = range(15, 19)
 _IN_ONE_BREATH = 12
 """Who says so many at once reads the whole number out, whether every one was heard or not."""
 _GROUP = 6
-"""Who reads more than four digits, and no fewer than these, is reading the whole number, group by group; five are misheard."""
+"""Who reads more than four digits, and no fewer than these, is reading the whole number, group by group."""
 _FORGOT = re.compile(r"不知道|不记得|记不(得|住|清)|忘(了|记)|没带|唔记得|搞不清|不晓得")
 _LOOKING = re.compile(
     r"等(?:我|一)?(?:一?下|一?会|等)|稍等|等等|我(?:去|先|来)?(?:找|翻|拿|取|查|看)(?:一?[下找看]|出来)|翻(?:一下|本子)|找(?:一下|找看)"
@@ -117,16 +117,13 @@ class Proving(Opening):
     def read_back_words(self, utterance: Utterance) -> None:
         """Yes, no, or other digits."""
         digits = digits_in(utterance.text)
-        if len(digits) == NEEDED and digits != self.said_digits:
-            self._read_back(digits)
+        if (len(digits) == NEEDED and digits != self.said_digits) or len(digits) >= _IN_ONE_BREATH:
+            self._read_back(digits[-NEEDED:])
         elif len(digits) >= _GROUP:
             # The four were only the first group of a whole number.
             self.phase = Phase.PROVE
             self.await_answer(self._again())
-            if len(digits) >= _IN_ONE_BREATH:
-                self._read_back(digits[-NEEDED:])
-            else:
-                self._more_digits(digits)
+            self._more_digits(digits)
         elif is_yes(utterance.text) or digits == self.said_digits or _RIGHT.match(utterance.text):
             self._check(self.said_digits)
         elif is_no(utterance.text):

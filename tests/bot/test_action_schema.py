@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import pytest
 
-from gateway.rasa_process import RASA_VENV, base_environment
-from gateway.settings import ROOT
+from tests.support.rasa import in_rasa
 
 pytestmark = pytest.mark.model
 
@@ -41,14 +38,5 @@ print("alike", len(answers))
 
 
 def test_answers_are_judged_as_rasa_judges_them() -> None:
-    done = subprocess.run(
-        [str(RASA_VENV / "bin" / "python"), "-c", SCRIPT],
-        cwd=ROOT,
-        env=base_environment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    done = in_rasa("-c", SCRIPT)
     assert done.stdout.strip().endswith("alike 8")

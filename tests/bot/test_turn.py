@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.rasa_process import RASA_VENV, base_environment
-from gateway.settings import ROOT
+from tests.support.rasa import in_rasa
 
 pytestmark = pytest.mark.model
 
@@ -20,16 +18,7 @@ ASK = "action_ask_promise_form_promise_confirmed"
 @pytest.fixture(scope="module")
 def cases(trained_model: Path) -> Any:
     """What ``failing_actions.py`` has seen."""
-    done = subprocess.run(
-        [str(RASA_VENV / "bin" / "python"), "tests/bot/failing_actions.py", str(trained_model)],
-        cwd=ROOT,
-        env=base_environment(),
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    done = in_rasa("tests/bot/failing_actions.py", str(trained_model))
     return {**json.loads(done.stdout.splitlines()[-1]), "log": done.stderr}
 
 

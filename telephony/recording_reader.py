@@ -112,11 +112,13 @@ class RecordingReader:
         found: tuple[list[int], list[int]] = ([], [])
         for piece in self.wav(WAV_HEADER):
             power = _POWER[np.frombuffer(piece, np.uint8).reshape(-1, CHANNELS)]
-            starts = np.arange(0, len(power), span)
-            means = np.add.reduceat(power, starts) / np.diff(starts, append=len(power))[:, None]
-            levels = 100 + 20 * np.log10(np.maximum(means, 1e-5))
+            whole = len(power) - len(power) % span
+            means = power[:whole].reshape(-1, span, CHANNELS).mean(1)
+            if whole < len(power):
+                means = np.concatenate([means, power[whole:].mean(0, keepdims=True)])
+            levels = (100 + 20 * np.log10(np.maximum(means, 1e-5))).round().astype(int)
             for channel, values in enumerate(found):
-                values.extend(int(level) for level in levels[:, channel].round())
+                values.extend(levels[:, channel].tolist())
         return found
 
     def _wav_header(self) -> bytes:

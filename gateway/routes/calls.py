@@ -1,8 +1,9 @@
 """Listening to calls: a page where the transcript follows the recording, and the data it shows.
 
-``GET /calls/{id}`` is the page, ``GET /calls/{id}.json`` the call, its transcript and the loudness of both sides, and
-``GET /calls/{id}/audio.wav?until=…&sign=…`` the recording in any range; its address is signed, because a browser's
-player sends no token. ``GET /calls`` and ``GET /calls.json?q=…`` find calls.
+``GET /calls/{id}`` is the page, ``GET /calls/{id}.json`` the call and its transcript, ``GET /calls/{id}/levels.json`` the
+loudness of both sides, for which the whole recording is read, and ``GET /calls/{id}/audio.wav?until=…&sign=…`` the recording
+in any range; its address is signed, because a browser's player sends no token. ``GET /calls`` and ``GET /calls.json?q=…``
+find calls.
 """
 
 from __future__ import annotations
@@ -173,19 +174,30 @@ async def sheet(
     )
 
 
+@router.get("/calls/{call_id}/levels.json")
+async def levels(
+    connection: HTTPConnection, call_id: uuid.UUID, authorization: Authorization = None
+) -> Response:
+    """How loud both sides are, as :meth:`RecordingReader.levels` gives it."""
+    playback = _playback(connection)
+    playback.access.require(authorization)
+    try:
+        caller, bot = await asyncio.to_thread(_levels, playback, call_id)
+    except RecordingError as error:
+        raise HTTPException(404, str(error)) from error
+    return _json({"per_second": LEVELS_PER_SECOND, "caller": caller, "bot": bot})
+
+
+def _levels(playback: Playback, call_id: uuid.UUID) -> tuple[list[int], list[int]]:
+    return playback.archive.recording(call_id).levels(LEVELS_PER_SECOND)
+
+
 def _recording(playback: Playback, call_id: uuid.UUID) -> tuple[dict[str, Any], str]:
     reader = playback.archive.recording(call_id)
-    caller, bot = reader.levels(LEVELS_PER_SECOND)
     problem = reader.problem.words
     if not reader.complete and not problem:
         problem = "录音不完整，结尾可能缺失。" if not reader.lost_ms else "录音里有些片段缺失。"
-    return {
-        "url": playback.links.make(call_id),
-        "duration_ms": reader.duration_ms,
-        "levels_per_second": LEVELS_PER_SECOND,
-        "caller": caller,
-        "bot": bot,
-    }, problem
+    return {"url": playback.links.make(call_id), "duration_ms": reader.duration_ms}, problem
 
 
 @router.get("/calls/{call_id}/audio.wav")

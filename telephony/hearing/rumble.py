@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import butter, sosfilt, sosfilt_zi
+from scipy.signal import butter, lfilter
 
 from telephony.events import RATE
 
 CUT_HZ = 250.0
-_SECTIONS = butter(2, CUT_HZ, "highpass", fs=RATE, output="sos")
+_ORDER = 2
+_B, _A = butter(_ORDER, CUT_HZ, "highpass", fs=RATE)
 
 
 class HighPass:
     """One call's: what it returns goes on where the piece before ended."""
 
     def __init__(self) -> None:
-        self._state = np.zeros_like(sosfilt_zi(_SECTIONS))
+        self._state = np.zeros(_ORDER)
 
     def feed(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
         """The next samples, as many as were given."""
         if not samples.size:
             return samples
-        passed, self._state = sosfilt(_SECTIONS, samples.astype(np.float64), zi=self._state)
+        passed, self._state = lfilter(_B, _A, samples.astype(np.float64), zi=self._state)
         return np.asarray(np.clip(np.rint(passed), -32768, 32767), np.int16)

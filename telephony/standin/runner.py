@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from telephony.standin.table import Row
 
 OVERDUE_S = 420.0
 _LOOK_EVERY_S = 0.5
+_ASK_EVERY_S = 5.0
+"""The gateway is asked at least so often; a call that never reached the carrier has an outcome too."""
 _SETTLE_S = 5.0
 _SLOWEST = 10
 """One reply in so many is among the slowest."""
@@ -70,6 +73,8 @@ class Runner:
             Row(part.script.name, part.script.title, part.pack, part.script.expect.outcomes) for part in parts
         ]
         self._live: dict[str, Row] = {}
+        self._over: dict[str, asyncio.Event] = {}
+        """By number, of each live call: the carrier says that it has ended."""
         self._known: set[str] = set()
 
     async def run(self) -> None:
@@ -91,17 +96,19 @@ class Runner:
         async with self._room:
             member = await self._somebody(part.script.who)
             row.to = member.to
+            over = self._over[member.to] = asyncio.Event()
             try:
                 await self._standin.assign(member.to, part.script, part.pack, member.fields)
                 self._live[member.to] = row
                 await self._turn()
                 row.call_id = await self._gateway.place(member.to, member.taxpayer)
-                row.outcome = await self._ended(row.call_id)
+                row.outcome = await self._ended(row.call_id, over)
             except RunError as error:
                 row.state, row.outcome, row.notes = "broken", "broken", (str(error),)
             finally:
                 await self._settled(row)
                 self._live.pop(member.to, None)
+                self._over.pop(member.to)
                 async with self._changed:
                     # Whoever asked for no more calls, or is not at this number, will not be called again.
                     if part.script.who or row.outcome not in _NOT_AGAIN:
@@ -121,14 +128,18 @@ class Runner:
                 await self._changed.wait()
             return member
 
-    async def _ended(self, call_id: str) -> str:
+    async def _ended(self, call_id: str, over: asyncio.Event) -> str:
         try:
             async with asyncio.timeout(OVERDUE_S):
                 while True:
                     outcome = await self._gateway.outcome(call_id)
                     if outcome is not None:
                         return outcome
+                    # The gateway may hear of the end a moment after the carrier.
                     await asyncio.sleep(_LOOK_EVERY_S)
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(_ASK_EVERY_S):
+                            await over.wait()
         except TimeoutError:
             raise RunError(f"{OVERDUE_S:.0f} 秒后还没有结局") from None
 
@@ -161,6 +172,8 @@ class Runner:
             row.state, row.seconds = call["state"], call["seconds"]
             row.saying, row.bot_talking = call["saying"], call["bot_talking"]
             row.notes, row.figures = tuple(call["notes"]), call["figures"] or {}
+            if row.state in _OVER:
+                self._over[row.to].set()
 
 
 def summary(rows: Sequence[Row]) -> dict[str, Any]:

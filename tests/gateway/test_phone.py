@@ -235,7 +235,8 @@ def test_without_the_demo_a_token_is_needed(archive: Archive) -> None:
         with waiting(server, token="operators-only") as socket:
             assert socket.next() == {"type": "ready"}
         with httpx.Client(base_url=server.url, trust_env=False) as client:
-            for path in ("/calls.json", f"/calls/{CALL}.json"):
+            asyncio.run(archive.record())
+            for path in ("/calls.json", f"/calls/{CALL}.json", f"/calls/{CALL}/levels.json"):
                 assert client.get(path).status_code == 401
                 assert client.get(path, headers={"Authorization": "Bearer wrong"}).status_code == 401
                 assert client.get(path, headers={"Authorization": "Bearer operators-only"}).status_code == 200
@@ -273,7 +274,8 @@ def test_a_call_with_its_recording(archive: Archive, server: PhoneServer, client
         {"speaker": "caller", "text": "喂", "began_ms": 0, "ended_ms": 900, "heard": None}
     ]
     assert sheet["recording"]["duration_ms"] == 1280 and sheet["recording_problem"] == ""
-    assert len(sheet["recording"]["caller"]) == len(sheet["recording"]["bot"]) == 13
+    levels = client.get(f"/calls/{CALL}/levels.json").json()
+    assert levels["per_second"] == 10 and len(levels["caller"]) == len(levels["bot"]) == 13
     whole = client.get(sheet["recording"]["url"])
     assert whole.headers["content-type"] == "audio/wav"
     assert len(whole.content) == int(whole.headers["content-length"])
@@ -321,6 +323,8 @@ def test_another_calls_link_does_not_open_this_one(archive: Archive, client: htt
 def test_a_call_without_recording_says_so(client: httpx.Client) -> None:
     sheet = client.get(f"/calls/{CALL}.json").json()
     assert sheet["recording"] is None and "没有录音" in sheet["recording_problem"]
+    levels = client.get(f"/calls/{CALL}/levels.json")
+    assert levels.status_code == 404 and "没有录音" in levels.json()["detail"]
     missing = client.get(f"/calls/{uuid.uuid4()}.json")
     assert missing.status_code == 404 and json.loads(missing.text)["detail"] == "没有找到这通电话。"
 

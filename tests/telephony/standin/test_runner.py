@@ -125,6 +125,24 @@ async def test_calls_are_placed_no_faster_than_the_carrier_takes_them() -> None:
     assert all(later - earlier > 0.19 for earlier, later in itertools.pairwise(placed))
 
 
+async def test_the_gateway_is_left_alone_while_a_call_goes_on() -> None:
+    asked: list[float] = []
+
+    class Patient(PretendedGateway):
+        async def outcome(self, call_id: str) -> str | None:
+            asked.append(asyncio.get_running_loop().time())
+            return "busy" if len(asked) > 1 else None
+
+    rings = script("  - busy", name="r", expect="{outcome: busy}", ring="2s")
+    async with exchange_for("http://127.0.0.1:9") as exchange, rest_of(exchange) as client:
+        standin = StandinClient(client, "http://carrier", SID, TOKEN)
+        runner = Runner(plan([rings], 1), [ANN], Patient(exchange, "busy"), standin, at_once=1)
+        await asyncio.wait_for(runner.run(), 20)
+    assert runner.rows[0].outcome == "busy"
+    # It rings for two seconds; the carrier says when that is over.
+    assert len(asked) == 2 and 1.9 < asked[1] - asked[0] < 4
+
+
 def test_somebody_who_does_not_exist_cannot_be_called() -> None:
     with pytest.raises(CastError, match="overdue_company"):
         Runner(plan([DEAD], None), [BOB], None, None, 1)  # type: ignore[arg-type]

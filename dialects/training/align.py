@@ -88,6 +88,12 @@ def forced(scores: NDArray[np.float32], phones: Sequence[str]) -> tuple[list[Int
     return _spans(states, path), score
 
 
+def named(intervals: Sequence[Interval], phones: Sequence[str]) -> list[Interval]:
+    """``intervals`` of as many other phones, with the names of ``phones``; silences stay."""
+    left = iter(phones)
+    return [(phone if phone == SILENCE else next(left), begin, end) for phone, begin, end in intervals]
+
+
 def _spans(states: Sequence[str], path: Sequence[int]) -> list[Interval]:
     spans: list[Interval] = []
     begin = 0.0

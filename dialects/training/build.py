@@ -40,6 +40,7 @@ class Recipe:
     speakers: int = 10
     blends: int = 10
     accented: int = 6
+    accented_speakers: int = 6
     first_epochs: float = 12.0
     rough_epochs: float = 2.0
     epochs: float = 16.0
@@ -131,8 +132,11 @@ def networks(recipe: Recipe, start: Path | None, words: Path | None) -> dict[str
         found[name] = folder / f"{name}.mdl"
         if not found[name].exists():
             accented = synthesised(name, recipe.accented, speech_folder)
+            others = synthesised(f"{name}-speakers", recipe.accented_speakers, speech_folder)
             note(f"{name} network")
-            stages.accented(found["mandarin"], accented, plain[:2], speakers[::6], recipe, found[name])
+            stages.accented(
+                found["mandarin"], accented, others, plain[:2], speakers[::6], recipe, found[name]
+            )
     return found
 
 

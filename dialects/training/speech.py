@@ -19,13 +19,15 @@ Interval = tuple[str, float, float]
 
 @dataclass(frozen=True)
 class Utterance:
-    """``audio`` is mono, signed 16 bit, :data:`RATE`. ``phones`` are what the network shall say, silences left out."""
+    """``audio`` is mono, signed 16 bit, :data:`RATE`. ``phones`` are what the network shall say, silences left out; ``said``
+    are those really heard where an accent changes them, one for one, which alignment goes by."""
 
     text: str
     audio: NDArray[np.int16]
     phones: tuple[str, ...]
     intervals: tuple[Interval, ...] = ()
     voice: str = ""
+    said: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -41,7 +43,9 @@ class Utterance:
 
 def save(path: Path, utterances: Sequence[Utterance]) -> None:
     """Write a batch; a reader never sees half of it."""
-    meta = [[u.text, list(u.phones), [list(i) for i in u.intervals], u.voice] for u in utterances]
+    meta = [
+        [u.text, list(u.phones), [list(i) for i in u.intervals], u.voice, list(u.said)] for u in utterances
+    ]
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part.npz")
     np.savez(
@@ -65,8 +69,9 @@ def load(path: Path) -> list[Utterance]:
             tuple(phones),
             tuple((p, float(b), float(e)) for p, b, e in spans),
             voice,
+            tuple(said),
         )
-        for (text, phones, spans, voice), end, length in zip(meta, ends, lengths, strict=True)
+        for (text, phones, spans, voice, said), end, length in zip(meta, ends, lengths, strict=True)
     ]
 
 

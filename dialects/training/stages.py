@@ -81,17 +81,20 @@ def refined(
 def accented(
     start: Path,
     accent: Sequence[Path],
+    accent_speakers: Sequence[Path],
     plain: Sequence[Path],
     speakers: Sequence[Path],
     recipe: Recipe,
     out: Path,
     minutes: float = float("inf"),
 ) -> None:
-    """Go on with accented speech, and some standard speech so that it is not forgotten."""
+    """Go on with accented speech of one voice and of many, and some standard speech so that it is not forgotten."""
     own = speech.load_all(accent)
     net, priors = opened(start, own)
     rest = [*speech.load_all(plain), *aligned(net, priors, speech.load_all(speakers))]
+    others = aligned(net, priors, speech.load_all(accent_speakers))
     frames = prepared(own, recipe.copies, 4)
+    frames = prepared(others, 2 * recipe.copies, 9, into=frames)
     frames = prepared(rest, 1, 5, into=frames)
     _finish(net, frames, Plan(recipe.accent_epochs, _ADAPT_RATE, minutes=minutes), out)
 

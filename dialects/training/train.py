@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from dialects.training.align import forced, labels
+from dialects.training.align import forced, labels, named
 from dialects.training.augment import Damage, damaged
 from dialects.training.features import mfcc
 from dialects.training.network import AcousticNet, log_posteriors
@@ -96,8 +96,6 @@ def aligned(
     net: AcousticNet, priors: NDArray[np.float32], utterances: Iterable[Utterance], worst: float = 0.08
 ) -> list[Utterance]:
     """Those without intervals get them by forced alignment; the ``worst`` scoring share is dropped as badly spoken."""
-    from dataclasses import replace
-
     log_priors = np.log(priors)
     found: list[tuple[float, Utterance]] = []
     for utterance in utterances:
@@ -106,9 +104,13 @@ def aligned(
         samples = np.concatenate(
             [lead, utterance.audio.astype(np.float32) * np.float32(_LEVEL / level), lead]
         )
-        result = forced(log_posteriors(net, mfcc(samples)) - log_priors, utterance.phones)
+        result = forced(log_posteriors(net, mfcc(samples)) - log_priors, utterance.said or utterance.phones)
         if result is not None:
-            spans = tuple((p, max(b - _LEAD_S, 0.0), e - _LEAD_S) for p, b, e in result[0] if e > _LEAD_S)
+            spans = tuple(
+                (p, max(b - _LEAD_S, 0.0), e - _LEAD_S)
+                for p, b, e in named(result[0], utterance.phones)
+                if e > _LEAD_S
+            )
             found.append((result[1], replace(utterance, intervals=spans)))
     if not found:
         return []

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dialects.training.align import LABEL_S, forced, labels
+from dialects.training.align import LABEL_S, forced, labels, named
 from dialects.training.phones import OUTPUTS
 
 pytestmark = pytest.mark.unit
@@ -70,3 +70,22 @@ def test_no_phone_is_left_out_even_when_it_is_not_heard() -> None:
 
 def test_too_short_for_its_words() -> None:
     assert forced(scores(["n", "i3"]), ["n", "i3", "h", "ao3"]) is None
+
+
+def test_what_was_heard_with_an_accent_is_named_as_it_is_in_the_standard() -> None:
+    heard = (
+        ("sil", 0.0, 0.2),
+        ("l", 0.2, 0.3),
+        ("i4", 0.3, 0.5),
+        ("sil", 0.5, 0.6),
+        ("f", 0.6, 0.7),
+        ("u2", 0.7, 0.9),
+    )
+    assert named(heard, ("n", "i3", "h", "u2")) == [
+        ("sil", 0.0, 0.2),
+        ("n", 0.2, 0.3),
+        ("i3", 0.3, 0.5),
+        ("sil", 0.5, 0.6),
+        ("h", 0.6, 0.7),
+        ("u2", 0.7, 0.9),
+    ]

@@ -142,7 +142,7 @@ class MultiPackRecogniser:
         """
         self.choice = Choice(packs, dict(odds), {name: models.name_for(pack) for name, pack in packs.items()})
         self._make_ear = make_ear or ear_maker(models)
-        self._again = DigitsAgain(make_digit_ear if make_ear else digit_ear_maker(models))
+        self._again = DigitsAgain(make_digit_ear if make_ear else digit_ear_maker(models), self._make_ear)
         self._workers = workers
         self._ears: dict[str, Ear] = {}
         self._expected = Expectation()

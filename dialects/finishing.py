@@ -33,12 +33,14 @@ _SOUNDS = dict(
             "guai",
             "gou",
             "liang",
+            "shi",
         ],
-        "011234567890792",
+        "0112345678907924",
         strict=True,
     )
 )
-"""Digits by their syllables, as they are read out on the telephone."""
+"""Digits by their syllables, as they are read out on the telephone; half of China says 四 and 是 alike."""
+_TEN = "十"
 _ALTERNATIVES = 4
 
 
@@ -116,7 +118,10 @@ def _repaired(other: str, best: str, expected: Expectation, repairer: Repairer) 
 
 def _as_digits(text: str, count: int) -> str:
     """``text`` as digits when every sign of it sounds like one (零幺武器) and there are as many as asked for, else nothing."""
-    signs = [_SOUNDS.get(syllable, "") for syllable, _ in toned(text)]
+    signs = [
+        "" if sign == _TEN else _SOUNDS.get(sound, "")
+        for sign, (sound, _) in zip(text, toned(text), strict=True)
+    ]
     return "".join(signs) if len(signs) == count and all(signs) else ""
 
 

@@ -57,6 +57,8 @@ class Pace:
     after_answer: int = 8000
     between_digits: int = 4000
     between_groups: int = 2000
+    between_keys: int = 1000
+    """Keys that follow one another sooner belong together."""
     looking: int = 20_000
     """How long somebody may be silent who has gone to look for the number."""
     slow_dialogue: int = 2000

@@ -29,7 +29,16 @@ from telephony.call.inputs import (
     VoiceFailed,
 )
 from telephony.call.matter import Matter
-from telephony.call.plain import interrupts, is_despair, is_listening, is_no, is_scrap, is_yes
+from telephony.call.plain import (
+    interrupts,
+    is_despair,
+    is_listening,
+    is_no,
+    is_scrap,
+    is_yes,
+    may_be_yes,
+    sounds_like_me,
+)
 from telephony.call.waiting import WITH_HUMANS
 from telephony.call.words import Words
 from telephony.events import (
@@ -236,13 +245,19 @@ class Brain(Matter):
                 self.wait_in_silence()
             return
         self.person_spoke = True
-        plain = is_yes(utterance.text) or is_no(utterance.text)
+        plain = is_yes(utterance.text) or is_no(utterance.text) or self._by_sound(utterance.text)
         if utterance.confidence < self._ask_again(utterance.pack) and not plain:
             self.unheard()
         elif self.waiting is not None:
             self._queued = utterance
         else:
             self._words(utterance)
+
+    def _by_sound(self, text: str) -> bool:
+        """Whether it sounds so much like the answer to the present question that its words do not matter."""
+        if self.phase is Phase.WHO:
+            return sounds_like_me(text)
+        return self.phase is Phase.READ_BACK and may_be_yes(text)
 
     def _words_for_humans(self, text: str) -> None:
         """Whoever waits or talks with a human says most things to somebody else."""
@@ -341,7 +356,11 @@ class Brain(Matter):
                 self.matter_key(digit)
         elif digit in "12" and self.waiting is None:
             self.floor.hush()
+            self.key_answered(digit)
             self._yes_no_key(yes=digit == "1")
+        elif self.phase is Phase.READ_BACK and digit in "3456789" and self.waiting is None:
+            self.floor.hush()
+            self.read_back_key(digit)
 
     def _key_for_humans(self, digit: str) -> None:
         if self.phase is Phase.WAITING:
@@ -397,6 +416,8 @@ class Brain(Matter):
             self.close(self.outcome_so_far(Outcome.NOT_VERIFIED), "closing", note="too long")
         elif name == "beep" and self.phase is Phase.MACHINE:
             self._leave_message()
+        elif name == "key":
+            self.key_forgotten()
         elif name == "digits" and self.phase is Phase.PROVE:
             self.digits_missing()
         elif name == HOLD:

@@ -9,7 +9,7 @@ from telephony.call.base import SURE, YES_NO, Phase, Purpose, Question, sure_eno
 from telephony.call.commands import Understand
 from telephony.call.inputs import Reading
 from telephony.call.joined import Joined
-from telephony.call.plain import is_no, is_yes
+from telephony.call.plain import is_no, is_yes, sounds_like_me
 from telephony.events import Expectation, Expected, Outcome, Utterance
 
 _WRONG_NUMBER = re.compile(r"打错|拨错|找错|不认识|没(有)?这个人|查无此人|号码换|不是这个(电话|号码)|号主")
@@ -44,7 +44,7 @@ class Opening(Joined, ABC):
 
     def who_words(self, utterance: Utterance) -> None:
         """Words in answer to the question for the person."""
-        if is_yes(utterance.text):
+        if is_yes(utterance.text) or sounds_like_me(utterance.text):
             self.prove()
         elif is_no(utterance.text):
             self.not_them(utterance.text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from dialects.numerals import READ_OUT
+from dialects.syllables import toned
 
 _TAILS = "啊呀哦噢喔嘛呢吧哈啦咯嘞的了"
 _YES = frozenset((
@@ -28,6 +29,10 @@ _DESPAIR = re.compile(
 )
 _AGAIN_AND_AGAIN = re.compile(r"(?:对|是|好|嗯|行){2,}")
 _NOT_HAN = re.compile(r"[^\u4e00-\u9fff0-9A-Za-z]")
+_ME_BY_SOUND = re.compile(
+    r"(?:(?:dui|en|o|hao|ai) )*(?:wo (?:jiu )?shi|shi wo|jiu shi wo|wo ben ren)(?: ben ren)?(?: (?:a|ya|o|de|la))?(?: ni(?: .+)?)?"
+)
+_NO_BY_SOUND = frozenset(["bu", "mei", "cuo", "fou", "mo", "wu", "wei", "a", "o", "e", "sha", "han"])
 _ANY_DIGIT = re.compile(f"[{''.join(READ_OUT)}]")
 _DIGIT = re.compile(rf"{_ANY_DIGIT.pattern}(?<!一)|一(?![下点会起样个些])")
 """一下 and 一会 are no ones."""
@@ -50,6 +55,24 @@ def is_yes(text: str) -> bool:
 def is_no(text: str) -> bool:
     """A plain no: 不是, 不用, 没有了."""
     return bare(text) in _NO or _NOT_HAN.sub("", text) in _NO
+
+
+def sounds_like_me(text: str) -> bool:
+    """Whether it sounds like 我是, 就是我, 对，我是，你说, however it was written down (我师你说)."""
+    return _ME_BY_SOUND.fullmatch(_sounds(text)) is not None
+
+
+def may_be_yes(text: str) -> bool:
+    """One character that sounds neither like a no nor like a question: what a yes alone is often recognised as (利, 被)."""
+    kept = _NOT_HAN.sub("", text)
+    sound = _sounds(kept)
+    # 四 and 十 are 是, which sounds like them.
+    digit = _ANY_DIGIT.match(kept) and sound not in ("si", "shi")
+    return len(kept) == 1 and not digit and sound not in _NO_BY_SOUND
+
+
+def _sounds(text: str) -> str:
+    return " ".join(syllable for syllable, _ in toned(_NOT_HAN.sub("", text)))
 
 
 def is_despair(text: str) -> bool:

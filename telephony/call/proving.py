@@ -8,7 +8,7 @@ from telephony.call.base import YES_NO, Phase, Purpose, Question
 from telephony.call.commands import CheckDigits, OpenMatter, Understand
 from telephony.call.inputs import Checked, Reading, Verdict
 from telephony.call.opening import Opening
-from telephony.call.plain import digits_in, is_no, is_yes
+from telephony.call.plain import digits_in, is_no, is_yes, may_be_yes
 from telephony.events import Expectation, Expected, Outcome, Utterance
 from telephony.voice.figures import one_by_one
 
@@ -34,6 +34,8 @@ class Proving(Opening):
     """Asks for the digits and has them checked."""
 
     said_digits = ""
+    answered_by_key = ""
+    """The key that has just answered a question: the first of four digits, if more keys follow at once."""
 
     def prove(self) -> None:
         """Ask for the digits."""
@@ -100,12 +102,24 @@ class Proving(Opening):
             self.said_digits = ""
             return
         self.stop("silence")
+        if self.answered_by_key and not self.said_digits:
+            self.said_digits = self.answered_by_key
+        self.answered_by_key = ""
         self.said_digits += digit
         if len(self.said_digits) == NEEDED:
             self.stop("digits")
             self._check(self.said_digits)
         else:
             self.alarm("digits", self.pace.between_digits)
+
+    def key_answered(self, digit: str) -> None:
+        """A question before this one was answered by key; whoever types faster than we ask keys the digits already."""
+        self.answered_by_key = digit
+        self.alarm("key", self.pace.between_keys)
+
+    def key_forgotten(self) -> None:
+        """No other key came right behind it."""
+        self.answered_by_key = ""
 
     def _read_back(self, digits: str) -> None:
         self.understood()
@@ -128,6 +142,8 @@ class Proving(Opening):
             self._check(self.said_digits)
         elif is_no(utterance.text):
             self.read_back_no()
+        elif may_be_yes(utterance.text):
+            self._check(self.said_digits)
         else:
             self.out.append(Understand(self.begin_turn(utterance.text), utterance.text))
 
@@ -139,6 +155,13 @@ class Proving(Opening):
             self.read_back_no()
         elif not self.aside(text, reading):
             self.unheard()
+
+    def read_back_key(self, digit: str) -> None:
+        """A key that is neither yes nor no: the digits, keyed this time."""
+        self.phase = Phase.PROVE
+        self.said_digits = ""
+        self.await_answer(self._again())
+        self.prove_key(digit)
 
     def read_back_yes(self) -> None:
         """The digits are right as read back."""

@@ -80,6 +80,15 @@ async def play(stack: Stack, chosen: Sequence[Script], calls: int | None, at_onc
             EVERY_S,
         )
         await runner.run()
+        for row in runner.rows:
+            if not row.right and row.call_id:
+                print(f"{row.script} {row.pack}: {row.outcome}", file=sys.stderr)
+                sheet = (await client.get(f"{stack.url}/calls/{row.call_id}.json")).json()
+                for line in sheet["lines"]:
+                    print(
+                        f"  {line['began_ms'] / 1000:6.1f} {line['speaker']:6} {line['text']}",
+                        file=sys.stderr,
+                    )
     return summary(runner.rows)
 
 
@@ -220,6 +229,7 @@ def main() -> None:
     parser.add_argument("--widths", type=int, nargs="*", default=WIDTHS, help="calls at once")
     parser.add_argument("--rounds", type=int, default=2, help="how many calls each line makes")
     parser.add_argument("--no-outcomes", action="store_true", help="leave out the run of all scripts")
+    parser.add_argument("--scripts", nargs="*", default=(), help="only these in the run of all scripts")
     parser.add_argument("--at-once", type=int, default=8, help="calls at once in the run of all scripts")
     given = parser.parse_args()
     # Whoever stops the bench stops the product with it.
@@ -236,8 +246,6 @@ def main() -> None:
                     f"  {slow['gap_ms']:.0f} ms {slow['script']} {slow['pack']}: {slow['after']}",
                     file=sys.stderr,
                 )
-            for wrong in rows[-1].result["wrong"]:
-                print(wrong, file=sys.stderr, flush=True)
         parts = [
             grid(("", ""), describe("make bench-voice")),
             "Goals: reply gap p50 ≤ 450 ms, p95 ≤ 800 ms; barge-in ≤ 300 ms; greeting ≤ 300 ms; pacing error p99 ≤ 20 ms.",
@@ -246,7 +254,7 @@ def main() -> None:
             stages_table(rows),
         ]
         if not given.no_outcomes:
-            parts.append(outcomes(asyncio.run(play(stack, scripts(), None, given.at_once))))
+            parts.append(outcomes(asyncio.run(play(stack, scripts(given.scripts), None, given.at_once))))
     text = "\n\n".join(parts)
     print(text)
     if given.write:

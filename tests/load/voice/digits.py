@@ -1,7 +1,7 @@
 """``python -m tests.load.voice.digits``: four digits through the telephone band, heard freely and as digits.
 
-The product's own voice says them, at eight pitches and speeds, in a row or two and two; and other short answers, which
-must not become digits. Prints what ``dialects.digits_ear`` is built on; no figure makes it fail.
+The product's own voice says them, at eight pitches and speeds, in a row or two and two, and behind words; and other short
+answers, which must not become digits. Prints what ``dialects.digits_ear`` is built on; no figure makes it fail.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import vosk
 
 from dialects.acoustic import Models
-from dialects.digits_ear import MOST_LOST
+from dialects.digits_ear import MOST_LOST, DigitsAgain
 from dialects.ears import digit_ear_maker, ear_maker
 from dialects.evalset import DEV, read_set
 from dialects.finishing import Expectation, finish
@@ -26,7 +26,22 @@ from tests.load.voice.speech import Speaker
 SETS = 240
 READ = "零幺二三四五六七八九"
 OTHERS = "我不知道 等一下 记不清了 你是哪里的 什么号码 没有啊 我忘了 打错了 我找找 稍等一下 不想说 什么意思 你们是骗子 我不说"
+LEADS = "我想想，是 那是 号码是 后四位是 嗯， 呃， 你记一下啊， 是"
+BEHIND = 80
 ASKED = Expectation("digits", (), 4)
+
+
+def behind_words(rng: random.Random) -> Iterator[tuple[str, str, float, float]]:
+    """The same, behind words that lead up to them."""
+    for n in range(BEHIND):
+        digits = "".join(rng.choice("0123456789") for _ in range(4))
+        words = "".join(READ[int(digit)] for digit in digits)
+        yield (
+            digits,
+            LEADS.split()[n % 8] + words,
+            rng.choice((0.85, 0.92, 1.0, 1.1)),
+            rng.choice((0.9, 1.0, 1.2)),
+        )
 
 
 def cases(rng: random.Random) -> Iterator[tuple[str, str, float, float]]:
@@ -50,31 +65,51 @@ def main() -> None:
     vosk.SetLogLevel(-1)
     speaker, models, pack = Speaker(), Models(), all_packs()[DEFAULT]
     free, as_digits = ear_maker(models)(DEFAULT), digit_ear_maker(models)
+    again = DigitsAgain(digit_ear_maker(models), ear_maker(models))
     right_freely = right = 0
     lost: dict[bool, list[float]] = {True: [], False: []}
-    for digits, words, pitch, slow in cases(random.Random(5)):
+
+    def spoken(words: str, pitch: float, slow: float) -> bytes:
         line = mulaw.decode(mulaw.encode(to_samples(speaker.say(words, pitch=pitch, slow=slow))))
         up = Upsampler()
         pause = np.zeros(5600, np.int16)
-        sound = up.feed(np.concatenate((pause, line, pause))) + up.end()
+        return up.feed(np.concatenate((pause, line, pause))) + up.end()
+
+    for digits, words, pitch, slow in cases(random.Random(5)):
+        sound = spoken(words, pitch, slow)
         free.accept(sound)
         freely = free.finish()
         ear = as_digits(DEFAULT)
         ear.accept(sound)
-        again = ear.finish()
-        score = (freely.score - again.score) * 1000 / max(1, again.voiced_ms)
-        lost[bool(digits)].append(score)
+        heard = ear.finish()
+        lost[bool(digits)].append((freely.score - heard.score) * 1000 / max(1, heard.voiced_ms))
         if digits:
+            again.accept(sound, 4)
             right_freely += finish(freely, pack, ASKED).text == digits
-            chosen = again if score <= MOST_LOST else None
-            right += finish(freely, pack, ASKED, digits=chosen).text == digits
+            right += finish(freely, pack, ASKED, digits=again.hear(DEFAULT, freely)).text == digits
+    behind_freely = behind = 0
+    for digits, words, pitch, slow in behind_words(random.Random(6)):
+        sound = spoken(words, pitch, slow)
+        free.accept(sound)
+        freely = free.finish()
+        again.accept(sound, 4)
+        behind_freely += _digits(finish(freely, pack, ASKED).text) == digits
+        found = finish(freely, pack, ASKED, digits=again.hear(DEFAULT, freely)).text
+        behind += _digits(found) == digits
+        if _digits(found) != digits:
+            print(f"  {words}: {freely.text} -> {found}")
     print(
         f"{SETS} sets of four digits: right {right_freely} heard freely, {right} with the second hearing as digits"
     )
+    print(f"{BEHIND} behind words: right {behind_freely} heard freely, {behind} with the second hearing")
     print(
         f"digits score at most {np.percentile(lost[True], 99):.0f} nats a second (99 of 100) below free speech"
     )
     print(f"{len(lost[False])} other answers at least {min(lost[False]):.0f}; the border is {MOST_LOST:.0f}")
+
+
+def _digits(text: str) -> str:
+    return "".join(sign for sign in text if sign.isdigit())
 
 
 if __name__ == "__main__":

@@ -130,6 +130,43 @@ def test_a_no_that_begins_like_a_yes_does_not(no: str) -> None:
     assert not Talk().answer().say("是").say("零零四三").say(no).checked
 
 
+@pytest.mark.parametrize("yes", ["利", "被", "递", "四"])
+def test_one_syllable_that_is_no_no_confirms_the_digits(yes: str) -> None:
+    talk = Talk().answer().say("是").say("零零四三").say(yes, confidence=0.2)
+    assert talk.checked == [RIGHT]
+
+
+@pytest.mark.parametrize("other", ["部", "没", "喂", "啊", "三", "一"])
+def test_a_no_a_question_or_a_digit_alone_does_not(other: str) -> None:
+    assert not Talk().answer().say("是").say("零零四三").say(other).checked
+
+
+@pytest.mark.parametrize("me", ["我师你说", "我是", "对我事啊", "就是我", "我世本人", "是我呀你说"])
+def test_who_sounds_like_me_is_asked_for_the_proof(me: str) -> None:
+    talk = Talk().answer().say(me, confidence=0.2)
+    assert talk.expected is not None and talk.expected.kind is Expected.DIGITS
+
+
+@pytest.mark.parametrize("other", ["我是他老婆", "我不是", "我是会计", "是我爸爸的电话", "我是说你打错了"])
+def test_who_says_who_else_they_are_is_not(other: str) -> None:
+    talk = Talk().answer().say(other)
+    assert talk.expected is None or talk.expected.kind is not Expected.DIGITS
+
+
+@pytest.mark.parametrize("digits", ["1043", "2043"])
+def test_who_keys_the_digits_before_being_asked_is_heard(digits: str) -> None:
+    talk = Talk().answer().hear_out().press(digits)
+    if digits[0] == "1":
+        assert talk.checked == [digits]
+    again = Talk().answer().say("是").say("零零四四").hear_out().press("9043")
+    assert again.checked == ["9043"]
+
+
+def test_a_key_that_answers_and_keys_that_come_later_are_two_things() -> None:
+    talk = Talk().answer().hear_out().press("1").wait(1500).press("0043")
+    assert talk.checked == [RIGHT]
+
+
 def test_digits_that_stop_half_way_are_asked_for_again() -> None:
     talk = Talk().answer().say("是").say("零零").wait(5000)
     assert "没听清" in told(talk) and not talk.checked

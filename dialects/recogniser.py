@@ -31,8 +31,9 @@ class PackRecogniser:
         """
         self._pack = pack
         self._model = models.name_for(pack)
-        self._ear = (make_ear or ear_maker(models))(self._model)
-        self._again = DigitsAgain(make_digit_ear if make_ear else digit_ear_maker(models))
+        make_free_ear = make_ear or ear_maker(models)
+        self._ear = make_free_ear(self._model)
+        self._again = DigitsAgain(make_digit_ear if make_ear else digit_ear_maker(models), make_free_ear)
         self._repairer = repairer_for(pack)
         self._expected = Expectation()
 

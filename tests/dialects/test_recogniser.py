@@ -68,6 +68,36 @@ def test_words_are_not_forced_into_digits() -> None:
     assert _hear(_again([("我 不 知 道", 108.0)], [("五 六 七 零", 38.0)])) == "我不知道"
 
 
+def _behind(freely: Alternatives, rest: Alternatives, as_digits: Alternatives) -> tuple[str, float]:
+    """What comes of words and then ``rest``, heard again as digits, and seconds of sound that were heard again."""
+    ears = [ear(freely), ear(rest)]
+    digits = FakeEngine([as_digits])
+    recogniser = PackRecogniser(
+        all_packs()["mandarin"], Models(), lambda name: ears.pop(0), lambda name: Ear(digits)
+    )
+    recogniser.expect("digits", digits=4)
+    recogniser.accept(3 * SOUND)
+    return recogniser.finish().text, digits.clock
+
+
+def test_digits_behind_words_are_heard_again_alone() -> None:
+    freely = [("我 想想 是 军营 被 吧", 120.0)]
+    found, seconds = _behind(freely, [("军营 被 吧", 60.0)], [("九 零 八 八", 55.0)])
+    assert found == "9088"
+    # Three words of 0.3 s stood before them.
+    assert seconds == pytest.approx(3 - 0.9 + 0.04)
+
+
+def test_words_behind_words_are_no_digits() -> None:
+    freely = [("等 我 想想 放 在 哪 了", 120.0)]
+    assert not _behind(freely, [("放 在 哪 了", 80.0)], [("八 三 一 零", 10.0)])[0].isdigit()
+
+
+def test_digits_heard_behind_words_stay_as_they_are() -> None:
+    found, seconds = _behind([("呃 六 九 九 三", 90.0)], [], [("二 六 九 三", 90.0)])
+    assert found == "呃6993" and seconds == 0
+
+
 def test_too_many_digits_are_no_answer() -> None:
     assert _hear(_again([("请 九 七 六 七", 100.0)], [("七 九 七 六 七", 100.0)])) == "请9767"
 
@@ -149,7 +179,14 @@ def test_a_yes_or_no_that_was_asked_for_is_taken_from_its_neighbours_in_sound_on
 
 @pytest.mark.parametrize(
     ("heard", "text"),
-    [("零幺武器", "0157"), ("就把其二", "9872"), ("武器零", "武器零"), ("我的武器", "我的武器")],
+    [
+        ("零幺武器", "0157"),
+        ("就把其二", "9872"),
+        ("武器零", "武器零"),
+        ("武器零事", "5704"),
+        ("武器零十", "武器零十"),
+        ("我的武器", "我的武器"),
+    ],
 )
 def test_digits_that_were_asked_for_are_taken_from_words_that_sound_like_them(heard: str, text: str) -> None:
     found = finish(

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import struct
+import subprocess
+import sys
 import wave
 from pathlib import Path
 
@@ -73,3 +76,19 @@ def test_a_wav_is_awaited_until_it_is_whole(tmp_path: Path) -> None:
 def test_a_wav_that_never_comes_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError):
         whole_wav(tmp_path / "missing.wav", 0.02, lambda _: None)
+
+
+@pytest.mark.parametrize("own_session", [True, False])
+def test_a_voice_lets_others_go_first_and_nobody_else(own_session: bool) -> None:
+    code = "import os; from telephony.voice.worker import stand_back; stand_back(); print(os.nice(0))"
+    own = Path("/proc/self/autogroup")
+    before = own.read_text() if own.exists() else ""
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        start_new_session=own_session,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(ran.stdout) == min(os.nice(0) + 5, 19)
+    assert before == (own.read_text() if own.exists() else "")

@@ -14,7 +14,6 @@ from telephony.voice.base import VoiceError
 from telephony.voice.protocol import FAILED, LENGTH, READY
 from telephony.voice.sound import Samples, finish
 
-
 _NICE = 5
 
 

@@ -200,8 +200,8 @@ def scaled(recipe: Recipe, share: float) -> Recipe:
 
     return replace(
         recipe, plain=part(recipe.plain), low=part(recipe.low), speakers=part(recipe.speakers), blends=part(recipe.blends),
-        accented=part(recipe.accented), first_epochs=recipe.first_epochs * share, rough_epochs=recipe.rough_epochs * share,
-        epochs=recipe.epochs * share, accent_epochs=recipe.accent_epochs * share,
+        accented=part(recipe.accented), accented_speakers=part(recipe.accented_speakers), first_epochs=recipe.first_epochs * share,
+        rough_epochs=recipe.rough_epochs * share, epochs=recipe.epochs * share, accent_epochs=recipe.accent_epochs * share,
     )  # fmt: skip
 
 

@@ -30,8 +30,10 @@ _DESPAIR = re.compile(
 _AGAIN_AND_AGAIN = re.compile(r"(?:对|是|好|嗯|行){2,}")
 _NOT_HAN = re.compile(r"[^\u4e00-\u9fff0-9A-Za-z]")
 _ME_BY_SOUND = re.compile(
-    r"(?:(?:dui|en|o|hao|ai) )*(?:wo (?:jiu )?shi|shi wo|jiu shi wo|wo ben ren)(?: ben ren)?(?: (?:a|ya|o|de|la))?(?: ni(?: .+)?)?"
+    r"(?:(?:dui|en|o|hao|ai) )*"
+    r"(?:(?:wo (?:jiu )?shi|shi wo|jiu shi wo|wo ben ren)(?: ben ren)?(?: (?:a|ya|o|de|la))?(?: ni(?: .+)?)?|(?:jiu )?shi wo (?:a|ya|la) .+)"
 )
+"""是我啦，啥物代志: who has said that much may go on in any dialect."""
 _NO_BY_SOUND = frozenset(["bu", "mei", "cuo", "fou", "mo", "wu", "wei", "a", "o", "e", "sha", "han"])
 _ANY_DIGIT = re.compile(f"[{''.join(READ_OUT)}]")
 _DIGIT = re.compile(rf"{_ANY_DIGIT.pattern}(?<!一)|一(?![下点会起样个些])")

@@ -141,7 +141,9 @@ def test_a_no_a_question_or_a_digit_alone_does_not(other: str) -> None:
     assert not Talk().answer().say("是").say("零零四三").say(other).checked
 
 
-@pytest.mark.parametrize("me", ["我师你说", "我是", "对我事啊", "就是我", "我世本人", "是我呀你说"])
+@pytest.mark.parametrize(
+    "me", ["我师你说", "我是", "对我事啊", "就是我", "我世本人", "是我呀你说", "是我啦啥五大只"]
+)
 def test_who_sounds_like_me_is_asked_for_the_proof(me: str) -> None:
     talk = Talk().answer().say(me, confidence=0.2)
     assert talk.expected is not None and talk.expected.kind is Expected.DIGITS

@@ -1,7 +1,7 @@
 """``python -m tests.load.voice.digits``: four digits through the telephone band, heard freely and as digits.
 
-The product's own voice says them, at eight pitches and speeds, in a row or two and two, and behind words; and other short
-answers, which must not become digits. Prints what ``dialects.digits_ear`` is built on; no figure makes it fail.
+The product's own voice says them, at eight pitches and speeds, in a row or two and two, with twins, and behind words; and fewer
+digits and other short answers, which must not become four. Prints what ``dialects.digits_ear`` is built on; no figure makes it fail.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ READ = "零幺二三四五六七八九"
 OTHERS = "我不知道 等一下 记不清了 你是哪里的 什么号码 没有啊 我忘了 打错了 我找找 稍等一下 不想说 什么意思 你们是骗子 我不说"
 LEADS = "我想想，是 那是 号码是 后四位是 嗯， 呃， 你记一下啊， 是"
 BEHIND = 80
+TWINS = 120
+FEWER = 120
 ASKED = Expectation("digits", (), 4)
 
 
@@ -42,6 +44,24 @@ def behind_words(rng: random.Random) -> Iterator[tuple[str, str, float, float]]:
             rng.choice((0.85, 0.92, 1.0, 1.1)),
             rng.choice((0.9, 1.0, 1.2)),
         )
+
+
+def with_twins(rng: random.Random) -> Iterator[tuple[str, str, float, float]]:
+    """Four digits of which two that are neighbours are the same."""
+    for _ in range(TWINS):
+        row = [rng.choice("0123456789") for _ in range(4)]
+        at = rng.randrange(3)
+        row[at + 1] = row[at]
+        words = "".join(READ[int(digit)] for digit in row)
+        yield "".join(row), words, rng.choice((0.85, 0.92, 1.0, 1.1)), rng.choice((0.9, 1.0, 1.15, 1.3, 1.5))
+
+
+def fewer(rng: random.Random) -> Iterator[tuple[str, str, float, float]]:
+    """Two or three digits, no twins: the others are still to come."""
+    for n in range(FEWER):
+        row = rng.sample("0123456789", 2 + n % 2)
+        words = "".join(READ[int(digit)] for digit in row)
+        yield "".join(row), words, rng.choice((0.85, 0.92, 1.0, 1.1)), rng.choice((0.9, 1.0, 1.15, 1.3, 1.5))
 
 
 def cases(rng: random.Random) -> Iterator[tuple[str, str, float, float]]:
@@ -87,21 +107,29 @@ def main() -> None:
             again.accept(sound, 4)
             right_freely += finish(freely, pack, ASKED).text == digits
             right += finish(freely, pack, ASKED, digits=again.hear(DEFAULT, freely)).text == digits
-    behind_freely = behind = 0
-    for digits, words, pitch, slow in behind_words(random.Random(6)):
+
+    def both(words: str, pitch: float, slow: float) -> tuple[str, str]:
+        """The digits of what was heard freely, and with the second hearing."""
         sound = spoken(words, pitch, slow)
         free.accept(sound)
         freely = free.finish()
         again.accept(sound, 4)
-        behind_freely += _digits(finish(freely, pack, ASKED).text) == digits
-        found = finish(freely, pack, ASKED, digits=again.hear(DEFAULT, freely)).text
-        behind += _digits(found) == digits
-        if _digits(found) != digits:
-            print(f"  {words}: {freely.text} -> {found}")
+        heard = finish(freely, pack, ASKED), finish(freely, pack, ASKED, digits=again.hear(DEFAULT, freely))
+        return _digits(heard[0].text), _digits(heard[1].text)
+
+    found: dict[str, tuple[int, int]] = {}
+    for name, cases_of in (("behind words", behind_words), ("with twins", with_twins)):
+        pairs = [(each[0], both(*each[1:])) for each in cases_of(random.Random(6))]
+        found[name] = sum(d == f for d, (f, _) in pairs), sum(d == a for d, (_, a) in pairs)
+    too_many = sum(len(both(*each[1:])[1]) == 4 for each in fewer(random.Random(7)))
     print(
         f"{SETS} sets of four digits: right {right_freely} heard freely, {right} with the second hearing as digits"
     )
-    print(f"{BEHIND} behind words: right {behind_freely} heard freely, {behind} with the second hearing")
+    for name, count in (("behind words", BEHIND), ("with twins", TWINS)):
+        print(
+            f"{count} {name}: right {found[name][0]} heard freely, {found[name][1]} with the second hearing"
+        )
+    print(f"{FEWER} of two or three digits: {too_many} were taken for four")
     print(
         f"digits score at most {np.percentile(lost[True], 99):.0f} nats a second (99 of 100) below free speech"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,6 +56,32 @@ def test_what_is_shown(page: Page, server: PhoneServer, archive: FakeArchive) ->
     expect(interrupted).to_contain_text("被打断，后面没有播出")
     expect(page.locator("#problem")).to_be_hidden()
     assert page.evaluate("document.getElementById('audio').duration") == pytest.approx(29.5, abs=0.1)
+
+
+_TALLEST = """() => {
+  const canvas = document.getElementById('wave');
+  const { width, height } = canvas;
+  const half = Math.floor(height / 2);
+  const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
+  return [0, half].map((top) => {
+    let tallest = 0;
+    for (let x = 8; x < width; x += 1) {
+      let painted = 0;
+      for (let y = top; y < top + half; y += 1) if (data[4 * (y * width + x) + 3]) painted += 1;
+      tallest = Math.max(tallest, painted / half);
+    }
+    return tallest;
+  });
+}"""
+"""The tallest bar of the caller's and of the bot's half of the picture, as a share of the half."""
+
+
+def test_both_sides_sound_is_drawn(page: Page, server: PhoneServer, archive: FakeArchive) -> None:
+    recorded(page, server, archive)
+    deadline = time.monotonic() + 10
+    while min(page.evaluate(_TALLEST)) < 0.3 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert min(page.evaluate(_TALLEST)) > 0.3
 
 
 def test_a_click_on_a_line_plays_from_there_and_lines_follow(

@@ -35,7 +35,7 @@ class Proving(Opening):
 
     said_digits = ""
     answered_by_key = ""
-    """The key that has just answered a question: the first of four digits, if more keys follow at once."""
+    """The key that answered the question before, if others followed at once: the first of four digits, where three came."""
 
     def prove(self) -> None:
         """Ask for the digits."""
@@ -48,6 +48,7 @@ class Proving(Opening):
     def prove_words(self, utterance: Utterance) -> None:
         """Words in answer to that."""
         self.stop("digits")
+        self.answered_by_key = ""
         digits = digits_in(utterance.text)
         if len(digits) == NEEDED and 0 < len(self.said_digits) < NEEDED:
             self._read_back(digits)
@@ -80,6 +81,10 @@ class Proving(Opening):
 
     def digits_missing(self) -> None:
         """No more digits came."""
+        first, self.answered_by_key = self.answered_by_key, ""
+        if first and len(self.said_digits) == NEEDED - 1:
+            self._check(first + self.said_digits)
+            return
         if len(self.said_digits) in _WHOLE:
             self._read_back(self.said_digits[-NEEDED:])
             return
@@ -102,12 +107,10 @@ class Proving(Opening):
             self.said_digits = ""
             return
         self.stop("silence")
-        if self.answered_by_key and not self.said_digits:
-            self.said_digits = self.answered_by_key
-        self.answered_by_key = ""
         self.said_digits += digit
         if len(self.said_digits) == NEEDED:
             self.stop("digits")
+            self.answered_by_key = ""
             self._check(self.said_digits)
         else:
             self.alarm("digits", self.pace.between_digits)
@@ -118,8 +121,9 @@ class Proving(Opening):
         self.alarm("key", self.pace.between_keys)
 
     def key_forgotten(self) -> None:
-        """No other key came right behind it."""
-        self.answered_by_key = ""
+        """Unless another key came right behind it."""
+        if not self.said_digits:
+            self.answered_by_key = ""
 
     def _read_back(self, digits: str) -> None:
         self.understood()

@@ -157,9 +157,10 @@ def test_who_says_who_else_they_are_is_not(other: str) -> None:
 
 @pytest.mark.parametrize("digits", ["1043", "2043"])
 def test_who_keys_the_digits_before_being_asked_is_heard(digits: str) -> None:
-    talk = Talk().answer().hear_out().press(digits)
+    talk = Talk().answer().hear_out().press(digits).wait(5000)
     if digits[0] == "1":
         assert talk.checked == [digits]
+    assert Talk().answer().hear_out().press("10043").checked == [RIGHT]
     again = Talk().answer().say("是").say("零零四四").hear_out().press("9043")
     assert again.checked == ["9043"]
 
@@ -167,6 +168,8 @@ def test_who_keys_the_digits_before_being_asked_is_heard(digits: str) -> None:
 def test_a_key_that_answers_and_keys_that_come_later_are_two_things() -> None:
     talk = Talk().answer().hear_out().press("1").wait(1500).press("0043")
     assert talk.checked == [RIGHT]
+    less = Talk().answer().hear_out().press("1").wait(1500).press("043").wait(5000)
+    assert not less.checked and "没听清" in told(less)
 
 
 def test_digits_that_stop_half_way_are_asked_for_again() -> None:

@@ -29,8 +29,8 @@ _MS = BYTES_PER_S // 1000
 class DigitsAgain:
     """Keeps the sound of the present utterance while digits are asked for."""
 
-    def __init__(self, make_ear: EarMaker | None, make_free_ear: EarMaker | None = None) -> None:
-        """Without ``make_ear`` nothing is heard again, without ``make_free_ear`` nothing behind words."""
+    def __init__(self, make_ear: EarMaker | None, make_free_ear: EarMaker) -> None:
+        """Without ``make_ear`` nothing is heard again."""
         self._make_ear = make_ear
         self._make_free_ear = make_free_ear
         self._sound = bytearray()
@@ -47,7 +47,8 @@ class DigitsAgain:
         sound, self._sound = bytes(self._sound), bytearray()
         if self._make_ear is None or not sound or not freely.text:
             return None
-        if len(freely.text) > self._wanted and set(freely.text[-self._wanted :]) <= READ_OUT.keys():
+        words, row = freely.text[: -self._wanted], freely.text[-self._wanted :]
+        if words and not set(words) & READ_OUT.keys() and set(row) <= READ_OUT.keys():
             # Of 呃六九九三 digits would make 二六九三.
             return None
         behind = self._behind_words(model, sound, freely)
@@ -58,7 +59,7 @@ class DigitsAgain:
 
     def _behind_words(self, model: str, sound: bytes, freely: Hypothesis) -> Hypothesis | None:
         at = len(freely.text) - self._wanted
-        if self._make_ear is None or self._make_free_ear is None or at <= 0:
+        if self._make_ear is None or at <= 0:
             return None
         if toned(freely.text)[at - 1][0] not in _LEADS:
             return None

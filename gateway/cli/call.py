@@ -74,12 +74,17 @@ def show(call_id: Annotated[str, typer.Argument(help="通话编号")], url: Url 
     """Outcome and transcript."""
     with _client(url) as client:
         sheet = _asked(client, "GET", f"/calls/{call_id}.json")
+        problem = sheet["recording_problem"]
+        if sheet["recording"]:
+            # Whether it was changed shows when it is read whole.
+            read = client.get(f"/calls/{call_id}/levels.json")
+            problem = problem if read.is_success else read.json().get("detail")
     typer.echo(f"{sheet['began'][:16].replace('T', ' ')}  {sheet['phone_mask']}  线路 {sheet['carrier']}")
     _new_lines(sheet, set())
     note = f"（{sheet['note']}）" if sheet["note"] else ""
     typer.echo(f"结果：{sheet['outcome_words']}{note}")
-    if sheet["recording_problem"]:
-        typer.echo(f"录音：{sheet['recording_problem']}")
+    if problem:
+        typer.echo(f"录音：{problem}")
 
 
 def run_scripts(

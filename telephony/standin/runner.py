@@ -72,9 +72,8 @@ class Runner:
         self.rows = [
             Row(part.script.name, part.script.title, part.pack, part.script.expect.outcomes) for part in parts
         ]
-        self._live: dict[str, Row] = {}
-        self._over: dict[str, asyncio.Event] = {}
-        """By number, of each live call: the carrier says that it has ended."""
+        self._live: dict[str, tuple[Row, asyncio.Event]] = {}
+        """By number; the event says that the carrier knows of the end."""
         self._known: set[str] = set()
 
     async def run(self) -> None:
@@ -96,10 +95,10 @@ class Runner:
         async with self._room:
             member = await self._somebody(part.script.who)
             row.to = member.to
-            over = self._over[member.to] = asyncio.Event()
+            over = asyncio.Event()
             try:
                 await self._standin.assign(member.to, part.script, part.pack, member.fields)
-                self._live[member.to] = row
+                self._live[member.to] = row, over
                 await self._turn()
                 row.call_id = await self._gateway.place(member.to, member.taxpayer)
                 row.outcome = await self._ended(row.call_id, over)
@@ -108,7 +107,6 @@ class Runner:
             finally:
                 await self._settled(row)
                 self._live.pop(member.to, None)
-                self._over.pop(member.to)
                 async with self._changed:
                     # Whoever asked for no more calls, or is not at this number, will not be called again.
                     if part.script.who or row.outcome not in _NOT_AGAIN:
@@ -164,16 +162,17 @@ class Runner:
             return
         seen: set[str] = set()
         for call in calls:
-            row = self._live.get(call["to"])
+            live = self._live.get(call["to"])
             # Newest first: an earlier call to the same number belongs to another row.
-            if row is None or call["sid"] in self._known or call["to"] in seen:
+            if live is None or call["sid"] in self._known or call["to"] in seen:
                 continue
             seen.add(call["to"])
+            row, over = live
             row.state, row.seconds = call["state"], call["seconds"]
             row.saying, row.bot_talking = call["saying"], call["bot_talking"]
             row.notes, row.figures = tuple(call["notes"]), call["figures"] or {}
             if row.state in _OVER:
-                self._over[row.to].set()
+                over.set()
 
 
 def summary(rows: Sequence[Row]) -> dict[str, Any]:

@@ -76,7 +76,12 @@ function show(call) {
 // Without it the recording can be listened to all the same.
 async function measure() {
   const response = await fetch(`/calls/${ID}/levels.json`, { headers: authorization(), cache: 'no-store' }).catch(() => null);
-  if (response?.ok) levels = await response.json().catch(() => null);
+  const body = response && (await response.json().catch(() => null));
+  if (response?.ok) levels = body;
+  else if (typeof body?.detail === 'string') { // only who reads it whole sees that it was changed
+    $('problem').textContent = body.detail;
+    $('problem').hidden = false;
+  }
   draw();
 }
 

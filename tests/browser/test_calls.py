@@ -164,6 +164,16 @@ def test_a_recording_cut_off_by_a_crash_says_so_and_plays(
     expect(page.get_by_role("button", name="暂停")).to_be_visible()
 
 
+def test_a_recording_that_was_changed_says_so(page: Page, server: PhoneServer, archive: FakeArchive) -> None:
+    archive.record()
+    (path,) = archive.folder.glob("*/*.slr")
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(bytes(40))
+    open_call(page, server, archive)
+    expect(page.locator("#problem")).to_contain_text("内容被改动过")
+
+
 def test_an_unknown_call(page: Page, server: PhoneServer) -> None:
     page.goto(f"{server.url}/calls/00000000-0000-4000-8000-000000000000")
     expect(page.get_by_text("没有找到这通电话。")).to_be_visible()

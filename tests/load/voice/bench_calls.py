@@ -81,8 +81,9 @@ async def play(stack: Stack, chosen: Sequence[Script], calls: int | None, at_onc
         )
         await runner.run()
         for row in runner.rows:
+            if not row.right:
+                print(f"{row.script} {row.pack}: {row.outcome} {row.notes}", file=sys.stderr)
             if not row.right and row.call_id:
-                print(f"{row.script} {row.pack}: {row.outcome}", file=sys.stderr)
                 sheet = (await client.get(f"{stack.url}/calls/{row.call_id}.json")).json()
                 for line in sheet["lines"]:
                     print(

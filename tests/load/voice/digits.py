@@ -7,6 +7,7 @@ digits and other short answers, which must not become four. Prints what ``dialec
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Iterator
 
 import numpy as np
@@ -33,14 +34,18 @@ FEWER = 120
 ASKED = Expectation("digits", (), 4)
 
 
+def read_out(digits: str) -> str:
+    """One by one."""
+    return "".join(READ[int(digit)] for digit in digits)
+
+
 def behind_words(rng: random.Random) -> Iterator[tuple[str, str, float, float]]:
     """The same, behind words that lead up to them."""
     for n in range(BEHIND):
         digits = "".join(rng.choice("0123456789") for _ in range(4))
-        words = "".join(READ[int(digit)] for digit in digits)
         yield (
             digits,
-            LEADS.split()[n % 8] + words,
+            LEADS.split()[n % 8] + read_out(digits),
             rng.choice((0.85, 0.92, 1.0, 1.1)),
             rng.choice((0.9, 1.0, 1.2)),
         )
@@ -52,23 +57,31 @@ def with_twins(rng: random.Random) -> Iterator[tuple[str, str, float, float]]:
         row = [rng.choice("0123456789") for _ in range(4)]
         at = rng.randrange(3)
         row[at + 1] = row[at]
-        words = "".join(READ[int(digit)] for digit in row)
-        yield "".join(row), words, rng.choice((0.85, 0.92, 1.0, 1.1)), rng.choice((0.9, 1.0, 1.15, 1.3, 1.5))
+        yield (
+            "".join(row),
+            read_out("".join(row)),
+            rng.choice((0.85, 0.92, 1.0, 1.1)),
+            rng.choice((0.9, 1.0, 1.15, 1.3, 1.5)),
+        )
 
 
 def fewer(rng: random.Random) -> Iterator[tuple[str, str, float, float]]:
     """Two or three digits, no twins: the others are still to come."""
     for n in range(FEWER):
         row = rng.sample("0123456789", 2 + n % 2)
-        words = "".join(READ[int(digit)] for digit in row)
-        yield "".join(row), words, rng.choice((0.85, 0.92, 1.0, 1.1)), rng.choice((0.9, 1.0, 1.15, 1.3, 1.5))
+        yield (
+            "".join(row),
+            read_out("".join(row)),
+            rng.choice((0.85, 0.92, 1.0, 1.1)),
+            rng.choice((0.9, 1.0, 1.15, 1.3, 1.5)),
+        )
 
 
 def cases(rng: random.Random) -> Iterator[tuple[str, str, float, float]]:
     """The digits (none of other answers), the words, pitch and slowness."""
     for n in range(SETS):
         digits = "".join(rng.choice("0123456789") for _ in range(4))
-        words = "".join(READ[int(digit)] for digit in digits)
+        words = read_out(digits)
         yield (
             digits,
             f"{words[:2]}，{words[2:]}" if n % 3 == 1 else words,
@@ -87,6 +100,7 @@ def main() -> None:
     free, as_digits = ear_maker(models)(DEFAULT), digit_ear_maker(models)
     again = DigitsAgain(digit_ear_maker(models), ear_maker(models))
     right_freely = right = 0
+    lengths: defaultdict[tuple[str, bool], list[int]] = defaultdict(list)
     lost: dict[bool, list[float]] = {True: [], False: []}
 
     def spoken(words: str, pitch: float, slow: float) -> bytes:
@@ -104,6 +118,9 @@ def main() -> None:
         heard = ear.finish()
         lost[bool(digits)].append((freely.score - heard.score) * 1000 / max(1, heard.voiced_ms))
         if digits:
+            if finish(heard, pack, ASKED).text == digits:
+                for at, word in enumerate(heard.words):
+                    lengths[word.text, at == 3].append(word.ended_ms - word.began_ms)
             again.accept(sound, 4)
             right_freely += finish(freely, pack, ASKED).text == digits
             right += finish(freely, pack, ASKED, digits=again.hear(DEFAULT, freely)).text == digits
@@ -129,6 +146,9 @@ def main() -> None:
         print(
             f"{count} {name}: right {found[name][0]} heard freely, {found[name][1]} with the second hearing"
         )
+    for where, last in (("within a row", False), ("at its end", True)):
+        told = (f"{sign} {np.mean(lengths[sign, last]):.0f}" for sign in READ if lengths[sign, last])
+        print(f"ms a digit lasts {where}: {', '.join(told)}")
     print(f"{FEWER} of two or three digits: {too_many} were taken for four")
     print(
         f"digits score at most {np.percentile(lost[True], 99):.0f} nats a second (99 of 100) below free speech"

@@ -155,11 +155,8 @@ def test_who_says_who_else_they_are_is_not(other: str) -> None:
     assert talk.expected is None or talk.expected.kind is not Expected.DIGITS
 
 
-@pytest.mark.parametrize("digits", ["1043", "2043"])
-def test_who_keys_the_digits_before_being_asked_is_heard(digits: str) -> None:
-    talk = Talk().answer().hear_out().press(digits).wait(5000)
-    if digits[0] == "1":
-        assert talk.checked == [digits]
+def test_who_keys_the_digits_before_being_asked_is_heard() -> None:
+    assert Talk().answer().hear_out().press("1043").wait(5000).checked == ["1043"]
     assert Talk().answer().hear_out().press("10043").checked == [RIGHT]
     again = Talk().answer().say("是").say("零零四四").hear_out().press("9043")
     assert again.checked == ["9043"]

@@ -3,7 +3,7 @@
 The general language model hears 七幺九五 of an unfamiliar voice as 甭英请五. A second decoder that knows only digits hears
 the digits, and makes digits of everything else too; which of both it was shows in the score: of 240 sets of four digits
 99 of 100 lost at most 8 nats a second to the general one, 40 other short answers at least 24. Of sets of four digits in several
-pitches and speeds 97 % came out right, 87 % without it and without counting twins (``python -m tests.load.voice.digits``).
+pitches and speeds 98 % came out right, 87 % without it and without counting twins (``python -m tests.load.voice.digits``).
 
 Who begins with words, 我想想，是七幺九五, is heard again from behind them: as many signs as digits were asked for are what
 follows a word with which people lead up to a number.
